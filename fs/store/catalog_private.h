@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* Shared by catalog.c and catalog_apply.c alone. */
+#ifndef INK_CATALOG_PRIVATE_H
+#define INK_CATALOG_PRIVATE_H
+
+#include "catalog.h"
+#include "inkfs/store.h"
+
+enum {
+	INODE_BUCKET_BITS = 12,
+	INODE_BUCKET_COUNT = 1 << INODE_BUCKET_BITS,
+	INODE_CACHE_MAX = 16384,
+	LEAF_ENTRY_SIZE = INK_HASH_SIZE + 8,
+};
+
+/* One level of tiles; the last count % 256 hashes are here, the full tiles in the index. */
+struct tile {
+	uint64_t count;
+	uint8_t hashes[TILE_WIDTH][INK_HASH_SIZE];
+};
+
+struct catalog {
+	struct index *index;
+	struct head head;
+	uint8_t leaves[TILE_WIDTH][INK_HASH_SIZE]; /* the last record_count % 256 */
+	uint64_t places[TILE_WIDTH];
+	struct tile tiles[TILE_LEVEL_MAX]; /* level 0 is leaves */
+	struct inode *buckets[INODE_BUCKET_COUNT];
+	size_t inode_count;
+	size_t dirty_count;
+};
+
+/* A new, zeroed inode in the cache. */
+INK_MUST_CHECK enum ink_err inode_add(struct catalog *catalog, uint64_t number,
+				      struct inode **ret_inode);
+/* Mark as changed by record @seq. */
+void inode_touch(struct catalog *catalog, struct inode *inode, uint64_t seq);
+/* The next leaf hash and its place. */
+INK_MUST_CHECK enum ink_err leaf_add(struct catalog *catalog,
+				     const uint8_t leaf[static INK_HASH_SIZE], uint64_t place);
+
+#endif

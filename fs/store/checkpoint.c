@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ink_checkpoint_make().  What it signs must never be taken back, so:
+ *
+ * 1. The tree ends with the last seal that is good, with all before it checked: chain, root, signature.
+ * 2. Every segment up to there is synced here first, whatever the seals say was synced.
+ * 3. The seal key is read after the log, and used only if it is the one in force at the end of that tree.  A driver
+ *    that changes epochs meanwhile makes us read the log again.
+ */
+#include "inkfs/checkpoint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <time.h>
+
+#include "error.h"
+#include "key.h"
+#include "merkle.h"
+#include "note.h"
+#include "walk.h"
+
+enum { TRY_COUNT_MAX = 5 };
+
+struct sealed_log {
+	char vkey[INK_VKEY_SIZE];
+	uint8_t store_id[INK_STORE_ID_SIZE];
+	uint8_t log_key[INK_KEY_SIZE], seal_key[INK_KEY_SIZE];
+	uint32_t epoch;
+	struct merkle tree;
+	uint64_t size; /* records up to the last seal */
+	uint8_t root[INK_HASH_SIZE];
+};
+
+static bool genesis_is_good(struct sealed_log *log, const struct ink_record *record,
+			    const struct ink_body_genesis *g)
+{
+	for (unsigned which = 0; which < 2; which++) {
+		if (!record_signature_is_good(INK_GENESIS, record->entry, record->nonce,
+					      record->body, record->header.body_size, which,
+					      which == 0 ? g->log_key : g->seal_key))
+			return false;
+	}
+	if (!origin_commits_to(g->origin, g->store_id, g->seal_key))
+		return false;
+	memcpy(log->store_id, g->store_id, INK_STORE_ID_SIZE);
+	memcpy(log->log_key, g->log_key, INK_KEY_SIZE);
+	memcpy(log->seal_key, g->seal_key, INK_KEY_SIZE);
+	vkey_format(g->origin, g->log_key, log->vkey);
+	return true;
+}
+
+static bool seal_is_good(struct sealed_log *log, const struct ink_record *record,
+			 const struct ink_body_seal *seal)
+{
+	const struct ink_header *h = &record->header;
+	const uint8_t *key = h->kind == INK_REKEY ? log->log_key : log->seal_key;
+	uint8_t root[INK_HASH_SIZE];
+
+	merkle_root(&log->tree, root);
+	if (seal->epoch != log->epoch + (h->kind != INK_SEAL) || seal->tree_size != h->seq ||
+	    memcmp(root, seal->root, INK_HASH_SIZE) != 0 ||
+	    !record_signature_is_good(h->kind, record->entry, record->nonce, record->body,
+				      h->body_size, 0, key))
+		return false;
+	if (!seal->next_key)
+		return true;
+	if (!record_signature_is_good(h->kind, record->entry, record->nonce, record->body,
+				      h->body_size, 1, seal->next_key))
+		return false;
+	memcpy(log->seal_key, seal->next_key, INK_KEY_SIZE);
+	log->epoch = seal->epoch;
+	return true;
+}
+
+static bool log_take(struct sealed_log *log, const struct ink_record *record)
+{
+	uint8_t kind = record->header.kind;
+	bool is_seal = kind == INK_SEAL || kind == INK_EPOCH || kind == INK_REKEY;
+	union ink_body body;
+
+	if ((kind == INK_GENESIS) != (record->header.seq == 0))
+		return false;
+	if (is_seal || kind == INK_GENESIS) {
+		if (ink_body_decode(kind, record->body, record->header.body_size, &body) != INK_OK)
+			return false;
+		if (is_seal ? !seal_is_good(log, record, &body.seal)
+			    : !genesis_is_good(log, record, &body.genesis))
+			return false;
+	}
+	merkle_append(&log->tree, record->leaf);
+	if (is_seal || kind == INK_GENESIS) {
+		log->size = log->tree.size;
+		merkle_root(&log->tree, log->root);
+	}
+	return true;
+}
+
+static enum ink_err not_sound(const char *path, uint64_t seq, struct ink_error *error)
+{
+	return error_set(
+		error, INK_ERR_DAMAGED,
+		"%s: the log is not sound at record %llu, so nothing was signed; 'inkfs verify' says what is wrong, and after a crash the next mount recovers",
+		path, (unsigned long long)seq);
+}
+
+static enum ink_err log_read(struct walk *walk, const char *path, bool is_live,
+			     struct sealed_log *log, struct ink_error *error)
+{
+	enum walk_step step;
+
+	for (;;) {
+		if (walk_next(walk, &step) != INK_OK)
+			return error_io(error, path, "reading the log");
+		if (step == WALK_BAD && walk->fault == WALK_DIGEST && walk->record.is_erased) {
+			walk_accept(walk);
+			step = WALK_RECORD;
+		}
+		if (step == WALK_RECORD && !log_take(log, &walk->record))
+			return not_sound(path, log->tree.size, error);
+		/* What is being written just now may look like anything. */
+		if (step == WALK_BAD && !is_live)
+			return not_sound(path, log->tree.size, error);
+		if (step != WALK_RECORD)
+			break;
+	}
+	return log->size > 0 ? INK_OK : not_sound(path, 0, error);
+}
+
+static enum ink_err log_sync(const struct walk *walk, const char *log_dir, struct ink_error *error)
+{
+	const struct io *io = walk->io;
+	char path[PATH_MAX];
+
+	for (uint32_t i = 0; i <= walk->segment; i++) {
+		int fd, status;
+
+		if (snprintf(path, sizeof(path), "%s/%010u.seg", log_dir, i) >= (int)sizeof(path))
+			errno = ENAMETOOLONG, fd = -1;
+		else
+			fd = io->open(io->ctx, path, O_RDONLY, 0);
+		status = fd < 0 ? -1 : io->fdatasync(io->ctx, fd);
+		io_close(io, fd);
+		if (status != 0)
+			return error_io(error, path, "cannot sync what is to be signed");
+	}
+	if (io->sync_dir(io->ctx, log_dir) != 0)
+		return error_io(error, log_dir, "cannot sync what is to be signed");
+	return INK_OK;
+}
+
+static bool is_live(const char *path)
+{
+	char lock[PATH_MAX];
+	bool is_locked;
+	int fd;
+
+	if (snprintf(lock, sizeof(lock), "%s/lock", path) >= (int)sizeof(lock))
+		return false;
+	fd = open(lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return false;
+	is_locked = flock(fd, LOCK_SH | LOCK_NB) != 0;
+	io_close(io_system(), fd);
+	return is_locked;
+}
+
+static enum ink_err log_load(const char *path, struct sealed_log *log, struct ink_error *error)
+{
+	char log_dir[PATH_MAX];
+	struct walk walk = { .fd = -1 };
+	enum ink_err err;
+
+	*log = (struct sealed_log){ 0 };
+	merkle_init(&log->tree);
+	if (snprintf(log_dir, sizeof(log_dir), "%s/log", path) >= (int)sizeof(log_dir)) {
+		errno = ENAMETOOLONG;
+		return error_io(error, path, "path of the log");
+	}
+	if (walk_open(&walk, io_system(), log_dir) != INK_OK)
+		return error_io(error, path, "reading the log");
+	err = log_read(&walk, path, is_live(path), log, error);
+	if (err == INK_OK)
+		err = log_sync(&walk, log_dir, error);
+	walk_close(&walk);
+	return err;
+}
+
+/* NULL: the file holds another epoch's key. */
+static const struct key_pair *key_in_force(const struct sealed_log *log,
+					   const struct seal_key_file *file)
+{
+	const struct key_pair *key = log->epoch == file->epoch ? file->first : file->next;
+
+	if (log->epoch != file->epoch && log->epoch != file->epoch + 1)
+		return NULL;
+	return key && memcmp(key->public_key, log->seal_key, INK_KEY_SIZE) == 0 ? key : NULL;
+}
+
+static enum ink_err sign(const struct sealed_log *log, const struct key_pair *log_key,
+			 const struct key_pair *seal_key, char *ret_note, size_t *ret_size)
+{
+	struct ink_str origin = str_of(log->vkey, strcspn(log->vkey, "+")), text;
+	struct checkpoint checkpoint = { .origin = origin, .size = log->size };
+	uint8_t message[INK_CHECKPOINT_SIZE_MAX], signature[INK_SIGNATURE_SIZE];
+	uint64_t time_s = (uint64_t)time(NULL);
+	char name[CHECKPOINT_ORIGIN_SIZE_MAX + 32];
+	struct put put, cosigned;
+	struct note note;
+
+	snprintf(name, sizeof(name), "%.*s/epoch/%u", (int)origin.size, origin.data, log->epoch);
+	memcpy(checkpoint.root, log->root, INK_HASH_SIZE);
+	put_init(&put, (uint8_t *)ret_note, INK_CHECKPOINT_SIZE_MAX);
+	checkpoint_put(&put, &checkpoint);
+	text = (struct ink_str){ ret_note, (uint32_t)put.size };
+	put_u8(&put, '\n');
+	key_sign(log_key, (const uint8_t *)text.data, text.size, signature);
+	note_put_line(&put, origin, NOTE_ED25519, log_key->public_key, 0, signature);
+	put_init(&cosigned, message, sizeof(message));
+	note_put_cosigned(&cosigned, time_s, text);
+	key_sign(seal_key, message, cosigned.size, signature);
+	note_put_line(&put, str_of(name, sizeof(name)), NOTE_COSIGNATURE, seal_key->public_key,
+		      time_s, signature);
+	/* Nothing goes out that we would not take in. */
+	if (put.is_full || cosigned.is_full || note_parse(ret_note, put.size, &note) != INK_OK ||
+	    note_check(&note, origin, NOTE_ED25519, log->log_key, NULL) != NOTE_GOOD ||
+	    note_check(&note, str_of(name, sizeof(name)), NOTE_COSIGNATURE, log->seal_key, NULL) !=
+		    NOTE_GOOD)
+		return INK_ERR_KEY;
+	*ret_size = put.size;
+	return INK_OK;
+}
+
+static enum ink_err make(const char *path, const char *keys_dir, bool *ret_is_stale, char *ret_note,
+			 size_t *ret_size, struct ink_error *error)
+{
+	struct seal_key_file file = { 0 };
+	struct key_pair *log_key = NULL;
+	const struct key_pair *seal_key;
+	struct sealed_log log;
+	enum ink_err err = log_load(path, &log, error);
+
+	*ret_is_stale = false;
+	if (err == INK_OK)
+		err = log_key_read(io_system(), keys_dir, log.vkey, &log_key, error);
+	if (err == INK_OK)
+		err = seal_key_read(io_system(), keys_dir, log.store_id, &file, error);
+	if (err == INK_OK) {
+		seal_key = key_in_force(&log, &file);
+		*ret_is_stale = !seal_key;
+		err = seal_key ? sign(&log, log_key, seal_key, ret_note, ret_size) : INK_ERR_KEY;
+		if (err != INK_OK)
+			(void)error_set(
+				error, err,
+				"%s/seal.key is not the seal key of epoch %u, in force at the end of the log; nothing was signed",
+				keys_dir, log.epoch);
+	}
+	key_free(log_key);
+	seal_key_file_release(&file);
+	return err;
+}
+
+enum ink_err ink_checkpoint_make(const char *path, const char *keys_dir, char *ret_note,
+				 size_t *ret_size, struct ink_error *ret_error)
+{
+	char own[PATH_MAX];
+	bool is_stale = true;
+	enum ink_err err = INK_ERR_KEY;
+
+	if (!vkey_setup())
+		return error_set(ret_error, INK_ERR_FAILED, "libsodium does not start");
+	if (snprintf(own, sizeof(own), "%s/keys", path) >= (int)sizeof(own)) {
+		errno = ENAMETOOLONG;
+		return error_io(ret_error, path, "path of the keys");
+	}
+	for (unsigned i = 0; i < TRY_COUNT_MAX && is_stale; i++)
+		err = make(path, keys_dir ? keys_dir : own, &is_stale, ret_note, ret_size,
+			   ret_error);
+	return err;
+}

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: MIT */
+#include "index.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "overlay.h"
+
+/* The map grows by doubling; address space is all that a larger one costs. */
+enum { MAP_SIZE_MIN = 256 << 20 };
+
+static const char *const db_names[DB_COUNT] = {
+	[DB_META] = "meta",       [DB_LEAVES] = "leaves", [DB_TILES] = "tiles",
+	[DB_SEALS] = "seals",     [DB_INODES] = "inodes", [DB_NAMES] = "names",
+	[DB_ENTRIES] = "entries", [DB_LINKS] = "links",   [DB_TARGETS] = "targets",
+	[DB_EXTENTS] = "extents", [DB_ACTORS] = "actors",
+};
+
+struct index {
+	MDB_env *env;
+	MDB_txn *snapshot; /* read-only; the base of all look-ups */
+	MDB_cursor *cursors[DB_COUNT];
+	MDB_dbi dbs[DB_COUNT];
+	struct overlay *active;
+	struct overlay *frozen;
+	size_t map_size;
+	bool is_read_only;
+	bool needs_growth; /* set by a commit that met MDB_MAP_FULL, answered by the next */
+};
+
+static enum ink_err fail(int code)
+{
+	switch (code) {
+	case 0: return INK_OK;
+	case MDB_NOTFOUND: return INK_ERR_NOT_FOUND;
+	case MDB_INVALID:
+	case MDB_CORRUPTED:
+	case MDB_VERSION_MISMATCH:
+	case MDB_PAGE_NOTFOUND:
+	case MDB_PANIC:
+	case MDB_INCOMPATIBLE:
+	case MDB_BAD_TXN:
+	case MDB_BAD_VALSIZE: return INK_ERR_DAMAGED;
+	default: errno = code > 0 ? code : EIO; return INK_ERR_IO;
+	}
+}
+
+static void end_snapshot(struct index *index)
+{
+	for (int db = 0; db < DB_COUNT; db++) {
+		if (index->cursors[db])
+			mdb_cursor_close(index->cursors[db]);
+		index->cursors[db] = NULL;
+	}
+	if (index->snapshot)
+		mdb_txn_abort(index->snapshot);
+	index->snapshot = NULL;
+}
+
+static int begin_snapshot(struct index *index)
+{
+	int code = mdb_txn_begin(index->env, NULL, MDB_RDONLY, &index->snapshot);
+
+	for (int db = 0; db < DB_COUNT && code == 0; db++)
+		code = mdb_cursor_open(index->snapshot, index->dbs[db], &index->cursors[db]);
+	return code;
+}
+
+static int open_dbs(struct index *index)
+{
+	unsigned flags = index->is_read_only ? 0 : MDB_CREATE;
+	MDB_txn *txn;
+	int code = mdb_txn_begin(index->env, NULL, index->is_read_only ? MDB_RDONLY : 0, &txn);
+
+	if (code != 0)
+		return code;
+	for (int db = 0; db < DB_COUNT && code == 0; db++)
+		code = mdb_dbi_open(txn, db_names[db], flags, &index->dbs[db]);
+	if (code != 0) {
+		mdb_txn_abort(txn);
+		return code;
+	}
+	return mdb_txn_commit(txn);
+}
+
+/* A reader of a store on read-only media, or of somebody else's, cannot write LMDB's lock file. */
+static unsigned read_only_flags(const char *dir)
+{
+	char path[4096];
+
+	if (snprintf(path, sizeof(path), "%s/lock.mdb", dir) < (int)sizeof(path) &&
+	    access(path, R_OK | W_OK) == 0)
+		return MDB_RDONLY;
+	return MDB_RDONLY | MDB_NOLOCK;
+}
+
+static int open_env(struct index *index, const char *dir)
+{
+	unsigned flags = MDB_NOTLS | MDB_NORDAHEAD;
+	MDB_envinfo info;
+	int code;
+
+	if (index->is_read_only)
+		flags |= read_only_flags(dir);
+	code = mdb_env_create(&index->env);
+	if (code == 0)
+		code = mdb_env_set_maxdbs(index->env, DB_COUNT);
+	if (code == 0)
+		code = mdb_env_open(index->env, dir, flags, 0600);
+	if (code != 0)
+		return code;
+	/* A driver that was killed leaves its reader's slot, which would keep old pages for ever. */
+	(void)mdb_reader_check(index->env, NULL);
+	mdb_env_info(index->env, &info);
+	index->map_size = info.me_mapsize;
+	if (!index->is_read_only && index->map_size < MAP_SIZE_MIN) {
+		index->map_size = MAP_SIZE_MIN;
+		code = mdb_env_set_mapsize(index->env, index->map_size);
+	}
+	return code;
+}
+
+enum ink_err index_open(const char *dir, bool is_read_only, struct index **ret_index)
+{
+	struct index *index = calloc(1, sizeof(*index));
+	int code;
+
+	if (!index)
+		return INK_ERR_IO;
+	index->is_read_only = is_read_only;
+	if (!is_read_only && mkdir(dir, 0700) != 0 && errno != EEXIST) {
+		free(index);
+		return INK_ERR_IO;
+	}
+	index->active = overlay_open();
+	code = index->active ? open_env(index, dir) : ENOMEM;
+	if (code == 0)
+		code = open_dbs(index);
+	if (code == 0)
+		code = begin_snapshot(index);
+	if (code != 0) {
+		index_close(index);
+		return code == ENOENT ? INK_ERR_NOT_FOUND : fail(code);
+	}
+	*ret_index = index;
+	return INK_OK;
+}
+
+enum ink_err index_open_memory(struct index **ret_index)
+{
+	struct index *index = calloc(1, sizeof(*index));
+
+	if (index)
+		index->active = overlay_open();
+	if (!index || !index->active) {
+		free(index);
+		errno = ENOMEM;
+		return INK_ERR_IO;
+	}
+	index->is_read_only = true;
+	*ret_index = index;
+	return INK_OK;
+}
+
+void index_close(struct index *index)
+{
+	int keep = errno;
+
+	if (!index)
+		return;
+	end_snapshot(index);
+	if (index->env)
+		mdb_env_close(index->env);
+	overlay_close(index->active);
+	overlay_close(index->frozen);
+	free(index);
+	errno = keep;
+}
+
+enum ink_err index_get(struct index *index, enum index_db db, const void *key, size_t key_size,
+		       const uint8_t **ret_value, size_t *ret_size)
+{
+	const struct overlay_entry *entry = overlay_get(index->active, db, key, key_size);
+	MDB_val k = { key_size, (void *)(uintptr_t)key }, v;
+	int code;
+
+	if (!entry && index->frozen)
+		entry = overlay_get(index->frozen, db, key, key_size);
+	if (entry) {
+		if (entry->is_removed)
+			return INK_ERR_NOT_FOUND;
+		*ret_value = entry->value;
+		*ret_size = entry->value_size;
+		return INK_OK;
+	}
+	code = index->env ? mdb_get(index->snapshot, index->dbs[db], &k, &v) : MDB_NOTFOUND;
+	if (code != 0)
+		return fail(code);
+	*ret_value = v.mv_data;
+	*ret_size = v.mv_size;
+	return INK_OK;
+}
+
+static enum ink_err change(struct index *index, enum index_db db, const void *key, size_t key_size,
+			   const void *value, size_t value_size)
+{
+	if (overlay_put(index->active, db, key, key_size, value, value_size))
+		return INK_OK;
+	errno = ENOMEM;
+	return INK_ERR_IO;
+}
+
+enum ink_err index_put(struct index *index, enum index_db db, const void *key, size_t key_size,
+		       const void *value, size_t value_size)
+{
+	return change(index, db, key, key_size, value, value_size);
+}
+
+enum ink_err index_remove(struct index *index, enum index_db db, const void *key, size_t key_size)
+{
+	return change(index, db, key, key_size, NULL, 0);
+}
+
+static const struct overlay_entry *in_db(const struct overlay_entry *entry, enum index_db db)
+{
+	return entry && entry->db == db ? entry : NULL;
+}
+
+/* The next of one overlay, strictly behind the key if asked. */
+static const struct overlay_entry *seek_overlay(const struct overlay *overlay, enum index_db db,
+						const void *key, size_t key_size, bool is_after)
+{
+	const struct overlay_entry *entry;
+
+	if (!overlay)
+		return NULL;
+	entry = in_db(overlay_seek(overlay, db, key, key_size), db);
+	if (entry && is_after && key_compare(entry->key, entry->key_size, key, key_size) == 0)
+		entry = in_db(overlay_next(entry), db);
+	return entry;
+}
+
+static int seek_snapshot(struct index *index, enum index_db db, const void *key, size_t key_size,
+			 bool is_after, MDB_val *ret_key, MDB_val *ret_value)
+{
+	int code;
+
+	*ret_key = (MDB_val){ key_size, (void *)(uintptr_t)key };
+	if (!index->env)
+		return MDB_NOTFOUND;
+	code = mdb_cursor_get(index->cursors[db], ret_key, ret_value, MDB_SET_RANGE);
+	if (code == 0 && is_after &&
+	    key_compare(ret_key->mv_data, ret_key->mv_size, key, key_size) == 0)
+		code = mdb_cursor_get(index->cursors[db], ret_key, ret_value, MDB_NEXT);
+	return code;
+}
+
+static const struct overlay_entry *nearer(const struct overlay_entry *newer,
+					  const struct overlay_entry *older, int sign)
+{
+	if (!newer || !older)
+		return newer ? newer : older;
+	return sign * key_compare(older->key, older->key_size, newer->key, newer->key_size) < 0
+		       ? older
+		       : newer;
+}
+
+static void pair_of_entry(const struct overlay_entry *entry, struct index_pair *ret_pair)
+{
+	*ret_pair =
+		(struct index_pair){ entry->key, entry->key_size, entry->value, entry->value_size };
+}
+
+static void pair_of_values(const MDB_val *key, const MDB_val *value, struct index_pair *ret_pair)
+{
+	*ret_pair =
+		(struct index_pair){ key->mv_data, key->mv_size, value->mv_data, value->mv_size };
+}
+
+enum ink_err index_seek(struct index *index, enum index_db db, const void *key, size_t key_size,
+			bool is_after, struct index_pair *ret_pair)
+{
+	for (;;) {
+		const struct overlay_entry *entry;
+		MDB_val k, v;
+		int code;
+
+		entry = nearer(seek_overlay(index->active, db, key, key_size, is_after),
+			       seek_overlay(index->frozen, db, key, key_size, is_after), 1);
+		code = seek_snapshot(index, db, key, key_size, is_after, &k, &v);
+		if (code != 0 && code != MDB_NOTFOUND)
+			return fail(code);
+		/* LMDB believes its pages; keys out of order would lead a caller that walks in a circle. */
+		if (code == 0 &&
+		    key_compare(k.mv_data, k.mv_size, key, key_size) < (is_after ? 1 : 0))
+			return INK_ERR_DAMAGED;
+		if (code == 0 && (!entry || key_compare(k.mv_data, k.mv_size, entry->key,
+							entry->key_size) < 0)) {
+			pair_of_values(&k, &v, ret_pair);
+			return INK_OK;
+		}
+		if (!entry)
+			return INK_ERR_NOT_FOUND;
+		if (!entry->is_removed) {
+			pair_of_entry(entry, ret_pair);
+			return INK_OK;
+		}
+		/* Hidden; look behind it.  Its key stays where it is, in the arena. */
+		key = entry->key;
+		key_size = entry->key_size;
+		is_after = true;
+	}
+}
+
+enum ink_err index_seek_back(struct index *index, enum index_db db, const void *key,
+			     size_t key_size, struct index_pair *ret_pair)
+{
+	const struct overlay_entry *entry =
+		in_db(overlay_seek_back(index->active, db, key, key_size), db);
+	MDB_val k = { key_size, (void *)(uintptr_t)key }, v;
+	int code;
+
+	if (index->frozen)
+		entry = nearer(entry,
+			       in_db(overlay_seek_back(index->frozen, db, key, key_size), db), -1);
+	code = index->env ? mdb_cursor_get(index->cursors[db], &k, &v, MDB_SET_RANGE)
+			  : MDB_NOTFOUND;
+	if (code == MDB_NOTFOUND && index->env)
+		code = mdb_cursor_get(index->cursors[db], &k, &v, MDB_LAST);
+	else if (code == 0 && key_compare(k.mv_data, k.mv_size, key, key_size) > 0)
+		code = mdb_cursor_get(index->cursors[db], &k, &v, MDB_PREV);
+	if (code != 0 && code != MDB_NOTFOUND)
+		return fail(code);
+	if (code == 0 &&
+	    (!entry || key_compare(k.mv_data, k.mv_size, entry->key, entry->key_size) > 0))
+		pair_of_values(&k, &v, ret_pair);
+	else if (entry)
+		pair_of_entry(entry, ret_pair);
+	else
+		return INK_ERR_NOT_FOUND;
+	return INK_OK;
+}
+
+size_t index_pending_bytes(const struct index *index)
+{
+	return overlay_bytes(index->active);
+}
+
+bool index_is_frozen(const struct index *index)
+{
+	return index->frozen != NULL;
+}
+
+enum ink_err index_freeze(struct index *index)
+{
+	struct overlay *fresh = overlay_open();
+
+	if (!fresh) {
+		errno = ENOMEM;
+		return INK_ERR_IO;
+	}
+	index->frozen = index->active;
+	index->active = fresh;
+	return INK_OK;
+}
+
+static int write_frozen(struct index *index, MDB_txn *txn)
+{
+	const struct overlay_entry *entry = overlay_first(index->frozen);
+	int code = 0;
+
+	for (; entry && code == 0; entry = overlay_next(entry)) {
+		MDB_val k = { entry->key_size, (void *)(uintptr_t)entry->key };
+		MDB_val v = { entry->value_size, entry->value };
+
+		if (entry->is_removed) {
+			code = mdb_del(txn, index->dbs[entry->db], &k, NULL);
+			code = code == MDB_NOTFOUND ? 0 : code;
+		} else {
+			code = mdb_put(txn, index->dbs[entry->db], &k, &v, 0);
+		}
+	}
+	return code;
+}
+
+enum ink_err index_commit(struct index *index)
+{
+	MDB_txn *txn;
+	int code;
+
+	if (!index->frozen)
+		return INK_OK;
+	code = mdb_txn_begin(index->env, NULL, 0, &txn);
+	if (code != 0)
+		return fail(code);
+	code = write_frozen(index, txn);
+	if (code != 0)
+		mdb_txn_abort(txn);
+	else
+		code = mdb_txn_commit(txn);
+	if (code == MDB_MAP_FULL) {
+		index->needs_growth = true;
+		errno = EAGAIN;
+		return INK_ERR_IO;
+	}
+	return fail(code);
+}
+
+/* LMDB moves its map only while this process has no transaction; so do it between snapshots. */
+static int grow(struct index *index)
+{
+	index->needs_growth = false;
+	index->map_size *= 2;
+	return mdb_env_set_mapsize(index->env, index->map_size);
+}
+
+enum ink_err index_thaw(struct index *index)
+{
+	bool is_committed = !index->needs_growth;
+	int code;
+
+	end_snapshot(index);
+	code = index->needs_growth ? grow(index) : 0;
+	if (code == 0)
+		code = begin_snapshot(index);
+	if (code == 0 && is_committed) {
+		overlay_close(index->frozen);
+		index->frozen = NULL;
+	}
+	return code == 0 ? INK_OK : fail(code);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Proofs about Merkle trees (RFC 6962 section 2.1, RFC 9162 section 2.1): that a leaf is in a tree, and that one tree
+ * is the beginning of another.
+ *
+ * Owns: nothing.  Knows nothing of: where leaf hashes come from.  Threads: any.
+ */
+#ifndef INK_PROOF_H
+#define INK_PROOF_H
+
+#include "format.h"
+
+enum { PROOF_HASH_COUNT_MAX = 64 };
+
+struct proof {
+	unsigned hash_count;
+	uint8_t hashes[PROOF_HASH_COUNT_MAX][INK_HASH_SIZE];
+};
+
+/* @leaves: @size leaf hashes; @index below @size. */
+void inclusion_make(const uint8_t *leaves, uint64_t size, uint64_t index, struct proof *ret_proof);
+/* @old_size at most @size; no hashes if it is 0 or @size. */
+void consistency_make(const uint8_t *leaves, uint64_t size, uint64_t old_size,
+		      struct proof *ret_proof);
+
+bool inclusion_check(const struct proof *proof, uint64_t size, uint64_t index,
+		     const uint8_t leaf[static INK_HASH_SIZE],
+		     const uint8_t root[static INK_HASH_SIZE]);
+/* An old size of 0 proves nothing and is refused. */
+bool consistency_check(const struct proof *proof, uint64_t old_size,
+		       const uint8_t old_root[static INK_HASH_SIZE], uint64_t size,
+		       const uint8_t root[static INK_HASH_SIZE]);
+
+#endif

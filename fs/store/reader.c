@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* The reader of include/inkfs/reader.h: a walk that stops at the first thing that is not sound. */
+#include "error.h"
+#include "walk.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct ink_reader {
+	struct walk walk;
+};
+
+static enum ink_err check_first_segment(struct ink_reader *reader, const char *store_path,
+					struct ink_error *ret_error)
+{
+	enum ink_err err = walk_enter(&reader->walk, 0);
+
+	if (err != INK_OK)
+		return error_io(ret_error, store_path, "reading the log");
+	if (reader->walk.fd < 0)
+		return error_set(ret_error, INK_ERR_FOREIGN,
+				 "%s: no inkfs store: there is no log/0000000000.seg in it",
+				 store_path);
+	reader->walk.next_seq = 0; /* whatever the header says, the first record is number 0 */
+	memset(reader->walk.prev, 0, INK_HASH_SIZE);
+	return INK_OK;
+}
+
+enum ink_err ink_reader_open(const char *store_path, struct ink_reader **ret_reader,
+			     struct ink_error *ret_error)
+{
+	struct ink_reader *reader = calloc(1, sizeof(*reader));
+	size_t size = strlen(store_path) + sizeof("/log");
+	char *log_dir = malloc(size);
+	enum ink_err err;
+
+	if (!reader || !log_dir) {
+		errno = ENOMEM;
+		err = error_io(ret_error, store_path, "opening a reader");
+		goto fail;
+	}
+	snprintf(log_dir, size, "%s/log", store_path);
+	if (walk_open(&reader->walk, io_system(), log_dir) != INK_OK) {
+		err = error_io(ret_error, store_path, "opening a reader");
+		goto fail;
+	}
+	err = check_first_segment(reader, store_path, ret_error);
+	if (err != INK_OK)
+		goto fail;
+	free(log_dir);
+	*ret_reader = reader;
+	return INK_OK;
+fail:
+	free(log_dir);
+	ink_reader_close(reader);
+	return err;
+}
+
+void ink_reader_close(struct ink_reader *reader)
+{
+	if (!reader)
+		return;
+	walk_close(&reader->walk);
+	free(reader);
+}
+
+enum ink_err ink_reader_next(struct ink_reader *reader, const struct ink_record **ret_record)
+{
+	struct walk *walk = &reader->walk;
+	enum walk_step step;
+	enum ink_err err = walk_next(walk, &step);
+
+	if (err != INK_OK)
+		return err;
+	*ret_record = NULL;
+	/* A body that was erased later, or damaged: the chain goes on, and is_erased or the caller's check tells. */
+	if (step == WALK_BAD && walk->fault == WALK_DIGEST && walk->record.is_erased) {
+		walk_accept(walk);
+		step = WALK_RECORD;
+	}
+	if (step == WALK_RECORD)
+		*ret_record = &walk->record;
+	return INK_OK;
+}
+
+enum ink_err ink_reader_seek(struct ink_reader *reader, uint64_t place, uint64_t seq)
+{
+	return walk_seek(&reader->walk, place, seq, NULL);
+}

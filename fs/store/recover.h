@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From what is on the disk to a catalog that follows the log: replay, and the setting aside of a tail
+ * that a crash tore.
+ *
+ * Owns: nothing after the call.  Knows nothing of: locks, threads, secret keys.
+ * Threads: the caller has the store to itself.
+ *
+ * How torn is told from tampered (FORMAT.md section 6): by position.  Records below the durable size
+ * were synced; a fault there is INK_ERR_DAMAGED, and nothing is changed.  A fault at or behind it may
+ * be a crash: the log ends there.  The remainder goes to lost/SEQ.tail in these steps, each of which
+ * can be cut off and is then done again:
+ *   (1) copy to lost/tail.new, sync, rename to lost/SEQ.tail (SEQ.1.tail, … if that is another's),
+ *       sync the folder; a file with that name and at least these bytes is the same recovery's
+ *   (2) remove the segments behind, the last first, sync the folder
+ *   (3) cut the segment, sync
+ * Then RECOVERY is written as record SEQ.  If that did not come about, the next opening finds SEQ.tail
+ * and no record SEQ, and writes it then.
+ */
+#ifndef INK_RECOVER_H
+#define INK_RECOVER_H
+
+#include "catalog.h"
+#include "io.h"
+
+struct recover_options {
+	const struct io *io;
+	const char *path; /* of the store */
+	uint32_t
+		epoch_min; /* the seal key's: the EPOCH that began it was synced before its file was written */
+	bool is_read_only;      /* stop at a fault, change nothing */
+	bool is_index_only;     /* stop at a fault, commit the index, change nothing else */
+	uint64_t durable_count; /* records that another index says were synced; 0: none */
+};
+
+struct recover_result {
+	uint64_t replayed_count; /* records that the index had not */
+	uint64_t unsealed_count; /* at the end of the log */
+	uint64_t durable_size;   /* as known before */
+	uint64_t lost_bytes;     /* set aside now, or by a recovery that was cut off */
+	uint64_t lost_place;
+	char lost_name[64]; /* in lost/; empty if nothing was lost */
+};
+
+/*
+ * Bring @catalog up to the end of the log, checking every record and seal on the way, and make the
+ * log end there.  The index is committed whenever much has gathered; what remains is the caller's to commit.
+ *
+ * INK_ERR_DAMAGED, INK_ERR_FOREIGN, INK_ERR_IO with a sentence in @ret_error.
+ */
+INK_MUST_CHECK enum ink_err recover(const struct recover_options *options, struct index *index,
+				    struct catalog *catalog, struct recover_result *ret_result,
+				    struct ink_error *ret_error);
+
+/* Are the signatures of this record good, by the keys in force before it?  Only kinds that are signed. */
+bool recover_signatures_are_good(const struct head *head, const struct ink_header *header,
+				 const uint8_t *entry, const uint8_t *nonce, const uint8_t *bytes,
+				 const union ink_body *body);
+
+#endif

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The open store, shared by the store_*.c files.
+ *
+ * Invariants
+ * 1. The log is the truth: a record is first in the log, then in the catalog; if the second step fails, the
+ *    store takes nothing more (has_failed) and the next opening replays the log.
+ * 2. Everything that decides on a record (its offset, whether a name is free) is decided under `lock` and not
+ *    given up before the record is written.  Only the digest of a body is computed outside: it depends on
+ *    nothing but the bytes.
+ * 3. The index is committed only for records that a sync has covered.
+ * 4. A failed sync is for ever: has_failed, the log refuses, only reopening helps.
+ * 5. The secret of an epoch leaves the disk only after the EPOCH that ends it is synced, and the next one's is on
+ *    the disk, synced, before its EPOCH is written.
+ * 6. Order of locks: epoch_lock, sync_lock (never held while taking another), lock, nonce_lock, pool_lock.
+ */
+#ifndef INK_STORE_PRIVATE_H
+#define INK_STORE_PRIVATE_H
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "catalog.h"
+#include "error.h"
+#include "inkfs/reader.h"
+#include "inkfs/store.h"
+#include "key.h"
+#include "log.h"
+#include "seal.h"
+#include "segment.h"
+
+enum {
+	NONCE_POOL_SIZE = 4096,
+	BUFFER_SIZE = 512 << 10,
+	BUFFER_COUNT_MAX = 8,
+	REFUSAL_SLOT_COUNT = 256,
+	PENDING_KICK_BYTES = 8 << 20,  /* commit now */
+	PENDING_WAIT_BYTES = 24 << 20, /* writers wait for the commit */
+	DIRTY_KICK_COUNT = 20000,
+	DIRTY_WAIT_COUNT = 60000,
+	LARGE_SIZE = 256 << 10, /* from here on hashing and writing overlap */
+	CLOSING_KICK_COUNT = 4,
+	CLOSING_WAIT_COUNT = 32,
+};
+
+/* A refusal that was recorded lately, and how often it came again since. */
+struct refusal {
+	bool is_used;
+	uint32_t uid, gid;
+	uint64_t actor, inode;
+	uint64_t recorded_ns; /* CLOCK_MONOTONIC */
+	uint32_t count;       /* since then, not recorded */
+	struct ink_body_denied what;
+	char name[INK_NAME_SIZE_MAX + 1];
+	char second_name[INK_NAME_SIZE_MAX + 1];
+};
+
+/* The newest seal, to be checked by the sealing thread. */
+struct seal_check {
+	bool is_set;
+	struct ink_header header;
+	uint8_t nonce[INK_NONCE_SIZE];
+	uint8_t body[SEAL_BODY_SIZE];
+	uint8_t public_key[INK_KEY_SIZE];
+};
+
+struct buffer {
+	struct buffer *next;
+	uint8_t data[BUFFER_SIZE];
+};
+
+struct ink_store {
+	const struct io *io;
+	char path[PATH_MAX];
+	char log_dir[PATH_MAX];
+	char index_dir[PATH_MAX];
+	char keys_dir[PATH_MAX];
+	struct ink_options options; /* defaults filled in */
+	int lock_fd;
+	/* From GENESIS, constant. */
+	uint8_t store_id[INK_STORE_ID_SIZE];
+	uint64_t segment_size;
+	char origin[ORIGIN_SIZE_MAX + 1];
+	char vkey[INK_VKEY_SIZE];
+	struct segments *segments; /* for reading; has its own lock */
+
+	pthread_mutex_t lock; /* all down to the next lock */
+	struct log *log;
+	struct index *index;
+	struct catalog *catalog;
+	bool has_failed;
+	uint64_t durable_count; /* records synced */
+	uint64_t index_count;   /* records in the committed index */
+	uint64_t frozen_count;  /* records in the frozen overlay */
+	struct key_pair *seal_key;
+	int64_t seal_wall_ns;
+	uint64_t seal_time_ns;  /* CLOCK_MONOTONIC */
+	uint64_t epoch_time_ns; /* first activity of the epoch; 0: none yet */
+	struct seal_check check;
+	struct refusal refusals[REFUSAL_SLOT_COUNT];
+	uint8_t scratch[INK_BODY_SIZE_MAX];
+	bool is_stopping;
+	bool is_sealer_idle;
+	bool is_commit_asked;
+	int commit_error; /* errno of the last commit, 0 if it went well */
+	pthread_cond_t sealer_cond;
+	pthread_cond_t committer_cond;
+	pthread_cond_t room_cond; /* a commit or a sync made room */
+
+	pthread_mutex_t sync_lock;
+	pthread_cond_t sync_cond;
+	bool is_syncing;
+	uint64_t synced_count; /* as durable_count */
+
+	pthread_mutex_t epoch_lock; /* one change of epoch at a time */
+
+	pthread_mutex_t nonce_lock;
+	uint8_t nonces[NONCE_POOL_SIZE];
+	unsigned nonce_used;
+
+	pthread_mutex_t pool_lock;
+	struct buffer *buffers;
+	unsigned buffer_count;
+
+	struct writer *writer;        /* writes large bodies; NULL without threads */
+	_Atomic unsigned large_count; /* large appends under way */
+
+	bool has_threads;
+	pthread_t sealer;
+	pthread_t committer;
+};
+
+static inline uint64_t sealed_count(const struct ink_store *store)
+{
+	return catalog_head(store->catalog)->last_seal_seq + 1;
+}
+
+static inline bool has_unsealed(const struct ink_store *store)
+{
+	return sealed_count(store) < catalog_head(store->catalog)->record_count;
+}
+
+/* --- store_record.c: the one way into the log; under `lock` unless said otherwise --- */
+
+/* Any lock or none. */
+void store_nonce(struct ink_store *store, uint8_t ret_nonce[static INK_NONCE_SIZE]);
+uint64_t monotonic_ns(void);
+/* A record whose body is encoded here.  @caller may be NULL: the file system itself. */
+INK_MUST_CHECK enum ink_err store_record(struct ink_store *store, uint8_t kind,
+					 const struct ink_caller *caller, uint64_t inode,
+					 const union ink_body *body);
+/* An APPEND.  @digest: of nonce and data; NULL: computed here, while the body is being written. */
+INK_MUST_CHECK enum ink_err store_append(struct ink_store *store, const struct ink_caller *caller,
+					 const struct inode *inode, const void *data, size_t size,
+					 const uint8_t *nonce, const uint8_t *digest);
+INK_MUST_CHECK enum ink_err store_seal(struct ink_store *store, enum ink_seal_reason reason);
+/* EPOCH signed by the present key and @next; the caller keeps the key files in step. */
+INK_MUST_CHECK enum ink_err store_epoch(struct ink_store *store, enum ink_seal_reason reason,
+					const struct key_pair *next);
+/*
+ * Wait while too much waits for a commit or a sync; gives up `lock` meanwhile.
+ * INK_ERR_IO (errno): it cannot be committed, so nothing more may come.
+ */
+INK_MUST_CHECK enum ink_err store_wait_for_room(struct ink_store *store);
+
+/* --- store_sync.c: without `lock` --- */
+INK_MUST_CHECK enum ink_err store_sync_to(struct ink_store *store, uint64_t record_count);
+INK_MUST_CHECK enum ink_err store_commit_index(struct ink_store *store);
+INK_MUST_CHECK enum ink_err store_change_epoch(struct ink_store *store,
+					       enum ink_seal_reason reason);
+INK_MUST_CHECK enum ink_err store_start_threads(struct ink_store *store);
+void store_stop_threads(struct ink_store *store);
+
+/* --- store_large.c --- */
+/* A thread for the bodies of large appends; NULL if there is no memory for one. */
+struct writer *store_writer_open(void);
+/* Takes NULL. */
+void store_writer_close(struct writer *writer);
+/* Write a body to where the next record's belongs, and hash it meanwhile.  Under `lock`, after log_prepare(). */
+INK_MUST_CHECK enum ink_err store_write_and_hash(struct ink_store *store, const void *data,
+						 uint32_t size, const uint8_t *nonce,
+						 uint8_t ret_digest[static INK_HASH_SIZE]);
+
+/* --- store_denied.c: under `lock` --- */
+
+/* Record or fold; answers INK_ERR_DENIED, or why it could not be recorded. */
+INK_MUST_CHECK enum ink_err store_deny(struct ink_store *store, const struct ink_caller *caller,
+				       uint64_t inode, const struct ink_body_denied *what);
+/* Record folded refusals older than a second; all of them if @is_all. */
+INK_MUST_CHECK enum ink_err store_flush_refusals(struct ink_store *store, bool is_all);
+
+/* --- store_file.c: without `lock` --- */
+struct buffer *store_buffer_take(struct ink_store *store);
+void store_buffer_return(struct ink_store *store, struct buffer *buffer);
+
+/* --- store_open.c --- */
+
+/* A struct with paths, GENESIS read and the lock taken (unless read-only); nothing else opened. */
+INK_MUST_CHECK enum ink_err store_prepare(const struct io *io, const char *path,
+					  const struct ink_options *options,
+					  struct ink_store **ret_store, struct ink_error *error);
+/* ink_store_open() and ink_store_init() on another disk than the system's; for tests. @io outlives the store. */
+INK_MUST_CHECK enum ink_err store_open_on(const struct io *io, const char *path,
+					  const struct ink_options *options,
+					  struct ink_store **ret_store,
+					  struct ink_error *ret_error);
+INK_MUST_CHECK enum ink_err store_init_on(const struct io *io, const char *path,
+					  const struct ink_init_options *options,
+					  char ret_vkey[static INK_VKEY_SIZE],
+					  struct ink_error *ret_error);
+/* Frees everything, writes nothing.  Takes half-open stores. */
+void store_free(struct ink_store *store);
+
+#endif

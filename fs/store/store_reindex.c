@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The index anew from the log alone: built beside the old one, then put in its place.  A crash leaves
+ * the old one, or none (which the next opening makes good), and index.new, which is thrown away.
+ */
+#include "store_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "lmdb_read.h"
+#include "recover.h"
+
+static void remove_index(const char *dir)
+{
+	static const char *const names[] = { "data.mdb", "lock.mdb" };
+	char path[PATH_MAX];
+
+	for (unsigned i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%.*s/%s", PATH_MAX - 80, dir, names[i]);
+		(void)unlink(path);
+	}
+	(void)rmdir(dir);
+}
+
+/*
+ * How many records the old index says were synced.  A log that holds less is damaged, and without this the new index
+ * would hide it.  Read without LMDB: the old index may be why we are here.  0: it says nothing.
+ */
+static uint64_t count_of_old(struct ink_store *store)
+{
+	enum { OFF_COUNT = 8, OFF_STORE_ID = 80, SIZE_MIN = OFF_STORE_ID + INK_STORE_ID_SIZE };
+	struct lmdb_cursor meta;
+	struct lmdb_bytes head;
+	struct lmdb_file file;
+	char path[PATH_MAX];
+	uint64_t count = 0;
+
+	snprintf(path, sizeof(path), "%.*s/data.mdb", PATH_MAX - 80, store->index_dir);
+	if (lmdb_open(store->io, path, false, 0, &file) != INK_OK)
+		return 0;
+	if (lmdb_cursor_init(&meta, &file, "meta") == INK_OK &&
+	    lmdb_get(&meta, "head", 4, &head) == INK_OK && head.size >= SIZE_MIN &&
+	    be32_load(head.data) == FORMAT_VERSION &&
+	    memcmp(head.data + OFF_STORE_ID, store->store_id, INK_STORE_ID_SIZE) == 0)
+		count = be64_load(head.data + OFF_COUNT);
+	lmdb_cursor_release(&meta);
+	lmdb_close(&file);
+	return count;
+}
+
+/* Replay the whole log into an index in @dir and commit it. */
+static enum ink_err build(struct ink_store *store, const char *dir, struct ink_error *error)
+{
+	struct recover_options options = { .io = store->io,
+					   .path = store->path,
+					   .is_index_only = true,
+					   .durable_count = count_of_old(store) };
+	struct recover_result result;
+	enum ink_err err;
+
+	err = index_open(dir, false, &store->index);
+	if (err == INK_OK)
+		err = catalog_open(store->index, &store->catalog);
+	if (err != INK_OK)
+		return error_io(error, dir, "cannot make the index");
+	err = recover(&options, store->index, store->catalog, &result, error);
+	if (err != INK_OK)
+		return err;
+	/* recover() has synced the log, so what it read is durable. */
+	store->synced_count = catalog_head(store->catalog)->record_count;
+	err = store_commit_index(store);
+	return err == INK_OK ? err : error_io(error, dir, "cannot write the index");
+}
+
+static enum ink_err swap(struct ink_store *store, const char *fresh, struct ink_error *error)
+{
+	remove_index(store->index_dir);
+	if (store->io->rename(store->io->ctx, fresh, store->index_dir) != 0 ||
+	    store->io->sync_dir(store->io->ctx, store->path) != 0)
+		return error_io(error, store->index_dir, "cannot put the new index in its place");
+	return INK_OK;
+}
+
+enum ink_err ink_store_reindex(const char *path, struct ink_error *ret_error)
+{
+	static const struct ink_options options;
+	struct ink_store *store;
+	char fresh[PATH_MAX];
+	enum ink_err err;
+
+	err = store_prepare(io_system(), path, &options, &store, ret_error);
+	if (err != INK_OK)
+		return err;
+	snprintf(fresh, sizeof(fresh), "%.*s/index.new", PATH_MAX - 80, store->path);
+	remove_index(fresh);
+	err = build(store, fresh, ret_error);
+	catalog_close(store->catalog);
+	index_close(store->index);
+	store->catalog = NULL;
+	store->index = NULL;
+	if (err == INK_OK)
+		err = swap(store, fresh, ret_error);
+	else
+		remove_index(fresh);
+	store_free(store);
+	return err;
+}

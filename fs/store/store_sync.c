@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What happens beside the writers: group sync, index commits, epochs, and the two threads.
+ *
+ * The sealing thread signs what nobody asked to have signed, within seal_interval_ms of the first
+ * unsigned record, and the heartbeat.  The committing thread makes the log durable and the index
+ * follow, within sync_interval_ms, records folded refusals and ends epochs; it may wait for a
+ * slow disk as long as it takes, the sealing thread does not touch the disk but for its records.
+ */
+#include "store_private.h"
+
+#include <errno.h>
+#include <time.h>
+
+/* One sync for all who wait: what is recorded until the ticket is taken, signed, then one flush. */
+static enum ink_err sync_once(struct ink_store *store, uint64_t *ret_count)
+{
+	struct log_ticket ticket;
+	enum ink_err err = INK_OK;
+
+	pthread_mutex_lock(&store->lock);
+	if (has_unsealed(store))
+		err = store_seal(store, INK_SEAL_SYNC);
+	if (err == INK_OK)
+		err = log_ticket_take(store->log, &ticket);
+	pthread_mutex_unlock(&store->lock);
+	if (err != INK_OK)
+		return err;
+	err = log_ticket_sync(&ticket);
+	pthread_mutex_lock(&store->lock);
+	log_ticket_return(store->log, &ticket, err == INK_OK);
+	if (err == INK_OK)
+		store->durable_count = ticket.record_count;
+	else
+		store->has_failed = true;
+	pthread_cond_broadcast(&store->room_cond);
+	pthread_mutex_unlock(&store->lock);
+	*ret_count = ticket.record_count;
+	return err;
+}
+
+enum ink_err store_sync_to(struct ink_store *store, uint64_t record_count)
+{
+	enum ink_err err = INK_OK;
+
+	pthread_mutex_lock(&store->sync_lock);
+	while (err == INK_OK && store->synced_count < record_count) {
+		uint64_t count = 0;
+
+		if (store->is_syncing) {
+			/* Its ticket may be older than our record; then the loop makes another. */
+			pthread_cond_wait(&store->sync_cond, &store->sync_lock);
+			continue;
+		}
+		store->is_syncing = true;
+		pthread_mutex_unlock(&store->sync_lock);
+		err = sync_once(store, &count);
+		pthread_mutex_lock(&store->sync_lock);
+		store->is_syncing = false;
+		if (err == INK_OK)
+			store->synced_count = count;
+		pthread_cond_broadcast(&store->sync_cond);
+	}
+	pthread_mutex_unlock(&store->sync_lock);
+	return err;
+}
+
+enum ink_err ink_sync(struct ink_store *store)
+{
+	uint64_t count;
+
+	pthread_mutex_lock(&store->lock);
+	count = catalog_head(store->catalog)->record_count;
+	pthread_mutex_unlock(&store->lock);
+	return store->options.is_read_only ? INK_OK : store_sync_to(store, count);
+}
+
+enum ink_err ink_seal(struct ink_store *store, uint64_t number)
+{
+	struct inode *inode;
+	enum ink_err err;
+
+	if (store->options.is_read_only)
+		return INK_OK;
+	pthread_mutex_lock(&store->lock);
+	err = catalog_inode(store->catalog, number, &inode);
+	/* An inode leaves the cache only at a commit, which comes after a seal; so touched_seq is enough. */
+	if (err == INK_OK && inode->touched_seq >= sealed_count(store))
+		err = store_seal(store, INK_SEAL_CLOSE);
+	pthread_mutex_unlock(&store->lock);
+	return err;
+}
+
+/* Take what waits for the next commit; nothing to do if *ret_count is 0. */
+static enum ink_err freeze(struct ink_store *store, uint64_t *ret_count)
+{
+	uint64_t count;
+	enum ink_err err;
+
+	*ret_count = 0;
+	if (index_is_frozen(store->index)) {
+		*ret_count = store->frozen_count;
+		return INK_OK;
+	}
+	count = catalog_head(store->catalog)->record_count;
+	if (count == store->index_count)
+		return INK_OK;
+	/* A reindex has no log to write to, and no key: what is unsealed stays it. */
+	err = store->log && has_unsealed(store) ? store_seal(store, INK_SEAL_INTERVAL) : INK_OK;
+	if (err == INK_OK)
+		err = catalog_flush(store->catalog);
+	if (err == INK_OK)
+		err = index_freeze(store->index);
+	if (err != INK_OK)
+		return err;
+	store->frozen_count = catalog_head(store->catalog)->record_count;
+	*ret_count = store->frozen_count;
+	return INK_OK;
+}
+
+/* Invariant 3: frozen, then synced, then committed. */
+static enum ink_err commit_frozen(struct ink_store *store, uint64_t count)
+{
+	enum ink_err err = store_sync_to(store, count);
+	bool has_grown;
+
+	if (err == INK_OK)
+		err = index_commit(store->index);
+	has_grown = err == INK_ERR_IO && errno == EAGAIN;
+	if (err != INK_OK && !has_grown)
+		return err;
+	pthread_mutex_lock(&store->lock);
+	if (index_thaw(store->index) != INK_OK) {
+		store->has_failed = true;
+		err = INK_ERR_IO;
+	} else if (!has_grown) {
+		store->index_count = count;
+	}
+	pthread_cond_broadcast(&store->room_cond);
+	pthread_mutex_unlock(&store->lock);
+	return has_grown ? commit_frozen(store, count) : err;
+}
+
+enum ink_err store_commit_index(struct ink_store *store)
+{
+	uint64_t count;
+	enum ink_err err;
+
+	int error;
+
+	pthread_mutex_lock(&store->lock);
+	store->is_commit_asked = false;
+	err = freeze(store, &count);
+	pthread_mutex_unlock(&store->lock);
+	if (err == INK_OK && count > 0)
+		err = commit_frozen(store, count);
+	if (err != INK_OK && (err != INK_ERR_IO || errno == 0))
+		errno = EIO;
+	error = err == INK_OK ? 0 : errno;
+	pthread_mutex_lock(&store->lock);
+	store->commit_error = error;
+	pthread_cond_broadcast(&store->room_cond);
+	pthread_mutex_unlock(&store->lock);
+	errno = error;
+	return err;
+}
+
+/* FORMAT.md section 8: (1) both seeds on disk, (2) EPOCH, (3) synced, (4) the new seed alone. */
+static enum ink_err hand_over(struct ink_store *store, enum ink_seal_reason reason,
+			      struct key_pair *next)
+{
+	const struct io *io = store->io;
+	struct key_pair *old = store->seal_key;
+	uint32_t epoch = catalog_head(store->catalog)->epoch;
+	uint64_t count;
+	enum ink_err err;
+
+	err = seal_key_write(io, store->keys_dir, store->store_id, epoch, old, next);
+	if (err != INK_OK)
+		return err;
+	pthread_mutex_lock(&store->lock);
+	err = store_epoch(store, reason, next);
+	if (err == INK_OK) {
+		store->seal_key = next;
+		/* A seal of the old key that still waits for its check has its own copy of the public half. */
+	}
+	count = catalog_head(store->catalog)->record_count;
+	pthread_mutex_unlock(&store->lock);
+	if (err != INK_OK)
+		return err;
+	err = store_sync_to(store, count);
+	if (err == INK_OK)
+		err = seal_key_write(io, store->keys_dir, store->store_id, epoch + 1, next, NULL);
+	key_free(old);
+	return err;
+}
+
+enum ink_err store_change_epoch(struct ink_store *store, enum ink_seal_reason reason)
+{
+	struct key_pair *next = key_make();
+	enum ink_err err;
+
+	if (!next) {
+		errno = ENOMEM;
+		return INK_ERR_IO;
+	}
+	pthread_mutex_lock(&store->epoch_lock);
+	err = hand_over(store, reason, next);
+	if (store->seal_key != next)
+		key_free(next);
+	pthread_mutex_unlock(&store->epoch_lock);
+	return err;
+}
+
+static void deadline_at(uint64_t at_ns, struct timespec *ret_deadline)
+{
+	ret_deadline->tv_sec = (time_t)(at_ns / UINT64_C(1000000000));
+	ret_deadline->tv_nsec = (long)(at_ns % UINT64_C(1000000000));
+}
+
+static void deadline_in(uint64_t ns, struct timespec *ret_deadline)
+{
+	deadline_at(monotonic_ns() + ns, ret_deadline);
+}
+
+/* The newest seal, checked against the public key beside the writers. */
+static bool newest_seal_is_good(const struct seal_check *check)
+{
+	uint8_t entry[HEADER_SIZE];
+
+	header_encode(&check->header, entry);
+	return record_signature_is_good(INK_SEAL, entry, check->nonce, check->body, SEAL_BODY_SIZE,
+					0, check->public_key);
+}
+
+static void check_newest_seal(struct ink_store *store)
+{
+	struct seal_check check = store->check;
+	bool is_good;
+
+	if (!check.is_set)
+		return;
+	store->check.is_set = false;
+	pthread_mutex_unlock(&store->lock);
+	is_good = newest_seal_is_good(&check);
+	pthread_mutex_lock(&store->lock);
+	if (!is_good)
+		store->has_failed = true;
+}
+
+static void sealer_tick(struct ink_store *store)
+{
+	uint64_t heartbeat_ns = (uint64_t)store->options.heartbeat_s * UINT64_C(1000000000);
+	enum ink_err err = INK_OK;
+
+	/* A full disk or a failed log: nothing to sign can come, and the next tick tries again. */
+	if (has_unsealed(store))
+		err = store_seal(store, INK_SEAL_INTERVAL);
+	else if (monotonic_ns() - store->seal_time_ns >= heartbeat_ns)
+		err = store_seal(store, INK_SEAL_HEARTBEAT);
+	(void)err;
+	check_newest_seal(store);
+}
+
+static void *sealer_main(void *arg)
+{
+	struct ink_store *store = arg;
+	/* Less than the interval by what waking up may take. */
+	uint64_t tick_ns = (uint64_t)store->options.seal_interval_ms * UINT64_C(600000);
+	uint64_t idle_ns = (uint64_t)store->options.heartbeat_s * UINT64_C(1000000000);
+	struct timespec deadline;
+
+	pthread_mutex_lock(&store->lock);
+	while (!store->is_stopping) {
+		if (!has_unsealed(store)) {
+			store->is_sealer_idle = true;
+			deadline_in(idle_ns, &deadline);
+			pthread_cond_timedwait(&store->sealer_cond, &store->lock, &deadline);
+			store->is_sealer_idle = false;
+		}
+		/* The first unsigned record is at most a moment old: sign it, and its followers, a tick later. */
+		if (has_unsealed(store) && !store->is_stopping) {
+			deadline_in(tick_ns, &deadline);
+			while (!store->is_stopping &&
+			       pthread_cond_timedwait(&store->sealer_cond, &store->lock,
+						      &deadline) == 0)
+				;
+		}
+		if (!store->is_stopping)
+			sealer_tick(store);
+	}
+	pthread_mutex_unlock(&store->lock);
+	return NULL;
+}
+
+static bool epoch_is_over(const struct ink_store *store)
+{
+	uint64_t length_ns = (uint64_t)store->options.epoch_s * UINT64_C(1000000000);
+
+	return store->epoch_time_ns != 0 && monotonic_ns() - store->epoch_time_ns >= length_ns;
+}
+
+static void *committer_main(void *arg)
+{
+	struct ink_store *store = arg;
+	/* A sync takes time itself; leave it a fifth. */
+	uint64_t tick_ns = (uint64_t)store->options.sync_interval_ms * UINT64_C(800000);
+	uint64_t begun_ns = monotonic_ns();
+	struct timespec deadline;
+
+	pthread_mutex_lock(&store->lock);
+	while (!store->is_stopping) {
+		bool is_epoch_over;
+
+		/* From the last beginning, not end: a slow disk must not stretch the promise. */
+		deadline_at(begun_ns + tick_ns, &deadline);
+		while (!store->is_stopping && !store->is_commit_asked &&
+		       pthread_cond_timedwait(&store->committer_cond, &store->lock, &deadline) == 0)
+			;
+		if (store->is_stopping)
+			break;
+		begun_ns = monotonic_ns();
+		(void)!store_flush_refusals(store, false);
+		is_epoch_over = epoch_is_over(store);
+		pthread_mutex_unlock(&store->lock);
+		/* What fails here fails again at the next tick, or has stopped the store; writers are told. */
+		(void)!store_commit_index(store);
+		if (is_epoch_over)
+			(void)!store_change_epoch(store, INK_SEAL_EPOCH);
+		pthread_mutex_lock(&store->lock);
+	}
+	pthread_mutex_unlock(&store->lock);
+	return NULL;
+}
+
+enum ink_err store_start_threads(struct ink_store *store)
+{
+	int code;
+
+	/* Only speed depends on it. */
+	store->writer = store_writer_open();
+	code = pthread_create(&store->sealer, NULL, sealer_main, store);
+
+	if (code == 0) {
+		code = pthread_create(&store->committer, NULL, committer_main, store);
+		store->has_threads = code == 0;
+		if (code != 0) {
+			pthread_mutex_lock(&store->lock);
+			store->is_stopping = true;
+			pthread_cond_signal(&store->sealer_cond);
+			pthread_mutex_unlock(&store->lock);
+			pthread_join(store->sealer, NULL);
+		}
+	}
+	errno = code;
+	return code == 0 ? INK_OK : INK_ERR_IO;
+}
+
+void store_stop_threads(struct ink_store *store)
+{
+	if (!store->has_threads)
+		return;
+	pthread_mutex_lock(&store->lock);
+	store->is_stopping = true;
+	pthread_cond_broadcast(&store->sealer_cond);
+	pthread_cond_broadcast(&store->committer_cond);
+	pthread_cond_broadcast(&store->room_cond);
+	pthread_mutex_unlock(&store->lock);
+	pthread_join(store->sealer, NULL);
+	pthread_join(store->committer, NULL);
+	store->has_threads = false;
+}

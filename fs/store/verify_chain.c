@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: MIT */
+/* What a record means for the chain: GENESIS, seals and the succession of keys, sessions, actors, clocks. */
+#include "verify_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "hash.h"
+#include "vkey.h"
+
+static bool is_outside_kind(uint8_t kind)
+{
+	switch (kind) {
+	case INK_GENESIS:
+	case INK_MOUNT:
+	case INK_RECOVERY:
+	case INK_SEAL:
+	case INK_EPOCH:
+	case INK_REKEY:
+	case INK_ERASE:
+	case INK_ANCHOR: return true;
+	default: return false;
+	}
+}
+
+static bool has_inode(uint8_t kind)
+{
+	switch (kind) {
+	case INK_CREATE:
+	case INK_MKDIR:
+	case INK_SYMLINK:
+	case INK_ATTR:
+	case INK_RENAME:
+	case INK_LINK:
+	case INK_UNLINK:
+	case INK_OPEN:
+	case INK_CLOSE:
+	case INK_APPEND: return true;
+	default: return false;
+	}
+}
+
+static bool is_actor(const struct verify *v, uint64_t seq)
+{
+	size_t low = 0, high = v->actor_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (v->actors[middle] == seq)
+			return true;
+		if (v->actors[middle] < seq)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
+/* --- rules for every record ---------------------------------------------------------------- */
+
+static void check_header(struct verify *v, const struct ink_record *record)
+{
+	const struct ink_header *h = &record->header;
+	bool is_right;
+
+	if (h->kind == INK_DENIED)
+		is_right = true;
+	else if (h->kind == INK_GENESIS)
+		is_right = h->inode == INK_ROOT_INODE;
+	else
+		is_right = (h->inode != 0) == has_inode(h->kind);
+	if (!is_right)
+		report_record(v, INK_FIND_HEADER, record, "a %s record cannot be about inode %llu",
+			      ink_kind_name(h->kind), (unsigned long long)h->inode);
+	if (h->actor != 0 && v->chain.is_state_known && !is_actor(v, h->actor))
+		report_record(v, INK_FIND_ACTOR, record,
+			      "record %llu, named as its actor, is no ACTOR record before it",
+			      (unsigned long long)h->actor);
+}
+
+static void check_session(struct verify *v, const struct ink_record *record)
+{
+	uint8_t kind = record->header.kind;
+
+	if (kind == INK_GENESIS && record->header.seq != 0)
+		report_record(v, INK_FIND_SESSION, record, "a second GENESIS");
+	if (kind != INK_GENESIS && record->header.seq == 0)
+		report_record(v, INK_FIND_GENESIS, record, "the first record is not GENESIS");
+	if (v->chain.is_state_known && v->chain.session_seq == 0 && !is_outside_kind(kind))
+		report_record(v, INK_FIND_SESSION, record, "%s outside a session",
+			      ink_kind_name(kind));
+}
+
+static void check_clock(struct verify *v, const struct ink_record *record)
+{
+	struct chain *chain = &v->chain;
+	int64_t wall = record->header.wall_ns;
+
+	if (record->header.seq == 0)
+		chain->first_wall = wall;
+	else if (wall < chain->last_wall && !chain->has_clock_back) {
+		note_record(v, INK_FIND_CLOCK_BACK, record,
+			    "the wall clock went back by %lld ms between two records",
+			    (long long)(((__int128)chain->last_wall - wall) / 1000000));
+		chain->has_clock_back = true;
+	}
+	chain->last_wall = wall;
+}
+
+/* --- GENESIS ------------------------------------------------------------------------------- */
+
+static void check_genesis_signatures(struct verify *v, const struct ink_record *record,
+				     const struct ink_body_genesis *g)
+{
+	const uint8_t *keys[2] = { g->log_key, g->seal_key };
+
+	for (unsigned which = 0; which < 2; which++)
+		if (!record_signature_is_good(INK_GENESIS, record->entry, record->nonce,
+					      record->body, record->header.body_size, which,
+					      keys[which]))
+			report_record(v, INK_FIND_SIGNATURE, record,
+				      "GENESIS is not signed by its %s key",
+				      which == 0 ? "log" : "seal");
+	if (!origin_commits_to(g->origin, g->store_id, g->seal_key))
+		report_record(v, INK_FIND_GENESIS, record,
+			      "the origin is not the one of this store id and first seal key");
+}
+
+static void check_pinned_key(struct verify *v, const struct ink_record *record)
+{
+	if (!v->options.vkey)
+		return;
+	v->result->trust = INK_TRUST_PINNED_KEY;
+	if (strcmp(v->options.vkey, v->chain.vkey) != 0)
+		report_record(v, INK_FIND_PINNED_KEY, record,
+			      "this is not the store of the given key; its own is %s",
+			      v->chain.vkey);
+}
+
+static void apply_genesis(struct verify *v, const struct ink_record *record,
+			  const struct ink_body_genesis *g)
+{
+	struct chain *chain = &v->chain;
+
+	if (chain->has_genesis || record->header.seq != 0)
+		return;
+	chain->has_genesis = true;
+	chain->is_key_known = true;
+	memcpy(chain->store_id, g->store_id, INK_STORE_ID_SIZE);
+	memcpy(chain->log_key, g->log_key, INK_KEY_SIZE);
+	memcpy(chain->seal_key, g->seal_key, INK_KEY_SIZE);
+	chain->segment_size = g->segment_size;
+	chain->is_closed = true;
+	if (g->origin.size <= ORIGIN_SIZE_MAX)
+		vkey_format(g->origin, g->log_key, chain->vkey);
+	check_genesis_signatures(v, record, g);
+	check_pinned_key(v, record);
+	if (memcmp(v->walk.store_id, g->store_id, INK_STORE_ID_SIZE) != 0)
+		report_place(v, INK_FIND_SEGMENT_HEADER, 0, 0,
+			     "the segments carry another store id than GENESIS");
+}
+
+/* --- seals --------------------------------------------------------------------------------- */
+
+static bool check_epoch(struct verify *v, const struct ink_record *record,
+			const struct ink_body_seal *seal)
+{
+	struct chain *chain = &v->chain;
+	uint64_t wanted = (uint64_t)chain->epoch + (record->header.kind != INK_SEAL);
+
+	if (seal->epoch == wanted)
+		return true;
+	if (chain->is_state_known || seal->epoch < wanted)
+		report_record(v, INK_FIND_EPOCH, record, "epoch %u where %llu is due", seal->epoch,
+			      (unsigned long long)wanted);
+	else if (chain->is_key_known)
+		report_record(
+			v, INK_FIND_EPOCH, record,
+			"the record that named the seal key of epoch %u is lost: its signatures cannot be checked",
+			seal->epoch - (record->header.kind != INK_SEAL));
+	if (!chain->is_state_known)
+		chain->is_key_known = false;
+	return false;
+}
+
+static bool check_root(struct verify *v, const struct ink_record *record,
+		       const struct ink_body_seal *seal)
+{
+	uint8_t root[INK_HASH_SIZE];
+
+	if (seal->tree_size != record->header.seq) {
+		report_record(v, INK_FIND_ROOT, record, "signs %llu records, but is record %llu",
+			      (unsigned long long)seal->tree_size,
+			      (unsigned long long)record->header.seq);
+		return false;
+	}
+	if (!v->chain.is_tree_known)
+		return false;
+	merkle_root(&v->chain.tree, root);
+	if (memcmp(root, seal->root, INK_HASH_SIZE) == 0)
+		return true;
+	report_record(v, INK_FIND_ROOT, record,
+		      "the tree that was signed is not the tree of the records before it");
+	return false;
+}
+
+static bool check_signatures(struct verify *v, const struct ink_record *record,
+			     const struct ink_body_seal *seal)
+{
+	const struct chain *chain = &v->chain;
+	uint8_t kind = record->header.kind;
+	const uint8_t *key = kind == INK_REKEY ? chain->log_key : chain->seal_key;
+	uint32_t size = record->header.body_size;
+
+	if (!chain->has_genesis || (kind != INK_REKEY && !chain->is_key_known))
+		return false;
+	if (!record_signature_is_good(kind, record->entry, record->nonce, record->body, size, 0,
+				      key)) {
+		report_record(v, INK_FIND_SIGNATURE, record,
+			      "%s: not signed by the %s key of epoch %u", ink_kind_name(kind),
+			      kind == INK_REKEY ? "log" : "seal", chain->epoch);
+		return false;
+	}
+	if (seal->next_key && !record_signature_is_good(kind, record->entry, record->nonce,
+							record->body, size, 1, seal->next_key)) {
+		report_record(v, INK_FIND_SIGNATURE, record, "%s: not signed by the next seal key",
+			      ink_kind_name(kind));
+		return false;
+	}
+	return true;
+}
+
+static void check_seal_reason(struct verify *v, const struct ink_record *record,
+			      const struct ink_body_seal *seal)
+{
+	uint8_t kind = record->header.kind;
+
+	if (kind == INK_SEAL && seal->reason == INK_SEAL_UNMOUNT)
+		report_record(v, INK_FIND_BODY, record,
+			      "a SEAL with the reason of a closing EPOCH");
+	if (kind != INK_EPOCH || seal->reason != INK_SEAL_UNMOUNT)
+		return;
+	v->chain.is_closed = true;
+	if (v->chain.is_state_known && v->chain.last_kind != INK_UNMOUNT)
+		report_record(v, INK_FIND_SESSION, record,
+			      "a closing EPOCH without UNMOUNT before it");
+}
+
+static void apply_seal(struct verify *v, const struct ink_record *record,
+		       const struct ink_body_seal *seal)
+{
+	struct chain *chain = &v->chain;
+	bool is_good = check_epoch(v, record, seal);
+
+	is_good = check_root(v, record, seal) && is_good;
+	is_good = check_signatures(v, record, seal) && is_good;
+	if (record->header.kind == INK_REKEY)
+		note_record(
+			v, INK_FIND_REKEY, record,
+			"the seal keys were lost; from here on trust rests on the log key alone");
+	check_seal_reason(v, record, seal);
+	chain->last_seal_seq = record->header.seq;
+	if (seal->next_key) {
+		if (record->header.kind == INK_REKEY && is_good)
+			chain->is_key_known = true;
+		memcpy(chain->seal_key, seal->next_key, INK_KEY_SIZE);
+		chain->epoch = seal->epoch;
+	}
+	if (is_good) {
+		chain->seal_count++;
+		chain->sealed_count = record->header.seq + 1;
+		if (seal->durable_size > chain->durable)
+			chain->durable = seal->durable_size;
+	}
+	/* A crash cannot make a whole record: what this one says of the disk counts, signed or not. */
+	suspect_prove(v, seal->durable_size);
+}
+
+/* A seal whose body is damaged.  The key that it names is taken on trial: what follows shows. */
+static void apply_damaged_seal(struct verify *v, const struct ink_record *record)
+{
+	union ink_body body;
+
+	v->chain.last_seal_seq = record->header.seq;
+	if (record->header.kind == INK_SEAL)
+		return;
+	v->chain.epoch++;
+	if (ink_body_decode(record->header.kind, record->body, record->header.body_size, &body) !=
+	    INK_OK)
+		v->chain.is_key_known = false;
+	else
+		memcpy(v->chain.seal_key, body.seal.next_key, INK_KEY_SIZE);
+}
+
+/* --- sessions ------------------------------------------------------------------------------ */
+
+static void apply_mount(struct verify *v, const struct ink_record *record)
+{
+	struct chain *chain = &v->chain;
+
+	if (chain->is_state_known && !chain->was_ended)
+		report_record(v, INK_FIND_SESSION, record,
+			      "MOUNT, but the session before has neither UNMOUNT nor RECOVERY");
+	if (chain->is_state_known && chain->last_kind != INK_EPOCH)
+		report_record(v, INK_FIND_SESSION, record,
+			      "MOUNT without an EPOCH right before it");
+	chain->session_seq = record->header.seq;
+	chain->payload_before = chain->payload;
+	chain->was_ended = false;
+	chain->has_clock_back = false;
+	chain->session_count++;
+}
+
+static void apply_unmount(struct verify *v, const struct ink_record *record,
+			  const struct ink_body_unmount *body)
+{
+	struct chain *chain = &v->chain;
+	uint64_t records = record->header.seq - chain->session_seq;
+	uint64_t payload = chain->payload - chain->payload_before;
+
+	if (body && chain->is_state_known && chain->session_seq != 0 &&
+	    (body->record_count != records || body->payload_bytes != payload))
+		report_record(
+			v, INK_FIND_BODY, record,
+			"UNMOUNT counts %llu records and %llu bytes, the session has %llu and %llu",
+			(unsigned long long)body->record_count,
+			(unsigned long long)body->payload_bytes, (unsigned long long)records,
+			(unsigned long long)payload);
+	chain->session_seq = 0;
+	chain->was_ended = true;
+}
+
+static void check_recovery(struct verify *v, const struct ink_record *record,
+			   const struct ink_body_recovery *body)
+{
+	uint64_t seq = record->header.seq;
+
+	if ((body->what == 1 && (body->lost_bytes != 0 || body->lost_name.size != 0)) ||
+	    (body->what == 2 && body->lost_bytes == 0))
+		report_record(v, INK_FIND_BODY, record,
+			      "RECOVERY contradicts itself about what was lost");
+	if (body->durable_size > seq || body->unsealed_count > seq ||
+	    (v->chain.is_state_known && body->unsealed_count != seq - 1 - v->chain.last_seal_seq))
+		report_record(v, INK_FIND_BODY, record, "RECOVERY miscounts the records before it");
+	if (body->what == 2)
+		note_record(
+			v, INK_FIND_RECOVERY, record,
+			"an unclean end before this record: %llu bytes were set aside as lost/%.*s, %llu records had no signature yet",
+			(unsigned long long)body->lost_bytes, (int)body->lost_name.size,
+			body->lost_name.data, (unsigned long long)body->unsealed_count);
+	else
+		note_record(
+			v, INK_FIND_RECOVERY, record,
+			"an unclean end before this record: nothing was cut, %llu records had no signature yet",
+			(unsigned long long)body->unsealed_count);
+}
+
+static void apply_recovery(struct verify *v, const struct ink_record *record,
+			   const struct ink_body_recovery *body)
+{
+	struct chain *chain = &v->chain;
+
+	if (chain->session_seq != 0) {
+		note_record(v, INK_FIND_UNCLEAN_END, record,
+			    "the session that began with record %llu ended without UNMOUNT",
+			    (unsigned long long)chain->session_seq);
+		chain->unclean_count++;
+	}
+	if (body)
+		check_recovery(v, record, body);
+	chain->session_seq = 0;
+	chain->was_ended = true;
+}
+
+/* --- the rest ------------------------------------------------------------------------------ */
+
+static void apply_erase(struct verify *v, const struct ink_record *record,
+			const struct ink_body_erase *body)
+{
+	uint64_t seq = body->target_seq;
+
+	if (seq >= record->header.seq) {
+		report_record(v, INK_FIND_BODY, record, "ERASE names no record before it");
+		return;
+	}
+	note_record(v, INK_FIND_ERASED, record,
+		    "the body of record %llu was erased on the word of %.*s",
+		    (unsigned long long)seq, (int)body->authority.size, body->authority.data);
+	for (size_t i = 0; i < v->erased_count; i++) {
+		if (v->erased[i].seq != seq)
+			continue;
+		memmove(&v->erased[i], &v->erased[i + 1],
+			(v->erased_count - i - 1) * sizeof(v->erased[0]));
+		v->erased_count--;
+		return;
+	}
+}
+
+/* What is not known is zero or empty, and nothing is known that has no name here. */
+static bool actor_is_consistent(const struct ink_body_actor *a)
+{
+	uint32_t known = a->known;
+
+	return (known & ~127U) == 0 &&
+	       (known & INK_KNOWN_PROCESS || (a->ppid == 0 && a->start_time == 0)) &&
+	       (known & INK_KNOWN_LOGIN || a->login_uid == 0) &&
+	       (known & INK_KNOWN_SESSION || a->session_id == 0) &&
+	       (known & INK_KNOWN_COMM || a->comm.size == 0) &&
+	       (known & INK_KNOWN_EXE || a->exe.size == 0) &&
+	       (known & INK_KNOWN_CGROUP || a->cgroup.size == 0) &&
+	       (known & INK_KNOWN_ENVIRON || (a->ci_system.size == 0 && a->ci_count == 0));
+}
+
+static enum ink_err apply_actor(struct verify *v, const struct ink_record *record,
+				const struct ink_body_actor *body)
+{
+	uint64_t seq = record->header.seq;
+
+	if (body && !actor_is_consistent(body))
+		report_record(v, INK_FIND_BODY, record,
+			      "ACTOR contradicts itself about what is known");
+	if (v->actor_count > 0 && v->actors[v->actor_count - 1] >= seq)
+		return INK_OK;
+	if (!verify_grow(v, &v->actors, &v->actor_room, v->actor_count, sizeof(v->actors[0])))
+		return verify_io_error(v, v->path);
+	v->actors[v->actor_count++] = seq;
+	return INK_OK;
+}
+
+static enum ink_err apply_kind(struct verify *v, const struct ink_record *record,
+			       const union ink_body *body)
+{
+	switch (record->header.kind) {
+	case INK_GENESIS:
+		if (body)
+			apply_genesis(v, record, &body->genesis);
+		break;
+	case INK_MOUNT: apply_mount(v, record); break;
+	case INK_UNMOUNT: apply_unmount(v, record, body ? &body->unmount : NULL); break;
+	case INK_RECOVERY: apply_recovery(v, record, body ? &body->recovery : NULL); break;
+	case INK_ACTOR: return apply_actor(v, record, body ? &body->actor : NULL);
+	case INK_APPEND: v->chain.payload += record->header.body_size; break;
+	case INK_DENIED: v->chain.refusals += body ? body->denied.count : 1; break;
+	case INK_SEAL:
+	case INK_EPOCH:
+	case INK_REKEY:
+		if (body)
+			apply_seal(v, record, &body->seal);
+		else
+			apply_damaged_seal(v, record);
+		break;
+	case INK_ERASE:
+		if (body)
+			apply_erase(v, record, &body->erase);
+		break;
+	case INK_ANCHOR:
+		if (body && body->anchor.tree_size > record->header.seq)
+			report_record(v, INK_FIND_BODY, record,
+				      "ANCHOR of a tree that was not there yet");
+		break;
+	default: break;
+	}
+	return INK_OK;
+}
+
+void chain_skip(struct verify *v, const uint8_t *leaf)
+{
+	merkle_append(&v->chain.tree, leaf);
+	memcpy(v->chain.last_leaf, leaf, INK_HASH_SIZE);
+	v->chain.is_closed = false;
+	v->chain.is_state_known = false;
+	v->chain.last_kind = 0;
+	pins_look(v);
+}
+
+enum ink_err chain_apply(struct verify *v, const struct ink_record *record,
+			 const union ink_body *body)
+{
+	struct chain *chain = &v->chain;
+	enum ink_err err;
+
+	chain->is_closed = false;
+	check_header(v, record);
+	check_session(v, record);
+	check_clock(v, record);
+	err = apply_kind(v, record, body);
+	if (err != INK_OK)
+		return err;
+	merkle_append(&chain->tree, record->leaf);
+	memcpy(chain->last_leaf, record->leaf, INK_HASH_SIZE);
+	chain->end_place = record->place + frame_size(record->header.body_size);
+	chain->last_kind = record->header.kind;
+	pins_look(v);
+	return INK_OK;
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Verification inside: the parts that verify_*.c share.
+ *
+ * verify_log.c walks the segments and says what is wrong with frames; each record that is sound goes through
+ *   verify_chain.c  tree, seals, key succession, sessions, actors;
+ *   verify_names.c  the name space and the files' sizes, replayed in memory;
+ *   verify_index.c  the index, held against that state.
+ * verify_files.c looks at what else lies in the folder; verify_report.c hands findings out.
+ *
+ * Torn or tampered.  Whether a fault can be a crash is known only at the end: it can be if nothing behind it proves
+ * that it had reached the disk.  So from the first fault at or behind the durable size on, findings are kept back
+ * (struct suspect), with a copy of the state before it.  If later a seal says that the place was durable, they are
+ * evidence and come out; if the log ends before, all of it is one observation, and the state before it is the result.
+ */
+#ifndef INK_VERIFY_PRIVATE_H
+#define INK_VERIFY_PRIVATE_H
+
+#include "inkfs/verify.h"
+#include "lmdb_read.h"
+#include "merkle.h"
+#include "note.h"
+#include "walk.h"
+
+enum {
+	FINDINGS_PER_CODE_MAX = 1000,
+	FINDING_CODE_LAST = INK_FIND_CHECKPOINT_FORK,
+	FINDING_TEXT_SIZE = 768,
+	VERIFY_PATH_SIZE = 4352,
+	ERASED_MAX = 65536,
+	LEVEL_COUNT = TILE_LEVEL_MAX,
+};
+
+/* --- findings ------------------------------------------------------------------------------ */
+
+struct kept_finding {
+	struct ink_finding finding;
+	char *path;
+	char *text;
+};
+
+struct kept_list {
+	struct kept_finding *items;
+	size_t count;
+	size_t room;
+	uint64_t dropped_count; /* more than were kept */
+};
+
+/* --- chain --------------------------------------------------------------------------------- */
+
+/* Copied as a whole when a fault may turn out to be the end of the log. */
+struct chain {
+	struct merkle tree;
+	bool has_genesis;
+	bool is_tree_known;  /* no record is missing so far */
+	bool is_state_known; /* nor its body: sessions and actors are as the records say */
+	bool is_key_known;
+	uint8_t store_id[INK_STORE_ID_SIZE];
+	uint8_t log_key[INK_KEY_SIZE];
+	uint8_t seal_key[INK_KEY_SIZE];
+	uint32_t epoch;
+	uint64_t segment_size;
+	uint64_t durable;
+	uint64_t last_seal_seq;
+	uint64_t sealed_count;
+	uint64_t session_seq; /* of its MOUNT, 0: none */
+	bool was_ended;       /* UNMOUNT or RECOVERY since the last MOUNT */
+	bool is_closed;
+	bool has_clock_back; /* told in this session */
+	uint8_t last_kind;
+	int64_t first_wall, last_wall;
+	uint64_t payload, payload_before;
+	uint64_t refusals;
+	uint64_t end_place;
+	uint8_t last_leaf[INK_HASH_SIZE];
+	uint64_t next_inode;
+	uint64_t seal_count, session_count, unclean_count;
+	char vkey[INK_VKEY_SIZE];
+};
+
+struct suspect {
+	bool is_set;
+	uint64_t seq;
+	uint64_t place;
+	struct chain before;
+	struct kept_list findings;
+};
+
+struct erased {
+	uint64_t seq, place, inode, offset, size;
+	int64_t wall_ns;
+	uint8_t root[INK_HASH_SIZE]; /* over the records before it */
+};
+
+/* --- names --------------------------------------------------------------------------------- */
+
+struct vname {
+	struct vname *next;          /* same bucket */
+	struct vname *next_of_inode; /* other names of the inode */
+	uint64_t parent, inode, cookie;
+	uint32_t size;
+	char bytes[];
+};
+
+struct vnode {
+	uint32_t mode, uid, gid, nlink;
+	bool has_held;
+	uint64_t size, records, last_seq;
+	uint8_t last_leaf[INK_HASH_SIZE];
+	int64_t atime, mtime, ctime, btime;
+	uint64_t parent, run_start, end_place;
+	struct vname *names;
+	char *target; /* size bytes */
+};
+
+struct names {
+	struct vnode *nodes; /* by number, the root first */
+	size_t node_room,
+		node_count; /* node_count: ever made; chain.next_inode says how many there are */
+	struct vname **buckets;
+	size_t bucket_count; /* a power of two */
+	uint64_t name_count, symlink_count, extent_count;
+	uint64_t seed;
+	bool is_partial; /* a record that made or changed names is lost: no more is said about names */
+	bool has_new_run; /* the APPEND just applied begins a run */
+};
+
+/* --- index --------------------------------------------------------------------------------- */
+
+enum vdb {
+	VDB_META,
+	VDB_LEAVES,
+	VDB_TILES,
+	VDB_SEALS,
+	VDB_INODES,
+	VDB_NAMES,
+	VDB_ENTRIES,
+	VDB_LINKS,
+	VDB_TARGETS,
+	VDB_EXTENTS,
+	VDB_ACTORS,
+	VDB_COUNT,
+};
+
+struct vindex {
+	bool is_open;
+	bool is_done; /* compared, or no use in going on */
+	bool has_copy;
+	uint64_t count; /* records that it covers, as its head says */
+	struct lmdb_file file;
+	struct lmdb_cursor cursors[VDB_COUNT];
+	struct lmdb_bytes leaves;                              /* the entry that the walk is in */
+	uint8_t tiles[LEVEL_COUNT][TILE_WIDTH][INK_HASH_SIZE]; /* [0]: of leaves */
+	unsigned tile_counts[LEVEL_COUNT];
+	uint64_t tile_numbers[LEVEL_COUNT];
+	uint64_t tile_entries, extent_entries;
+	struct kept_list findings; /* until it is clear that nobody changed it meanwhile */
+};
+
+/* --- checkpoints --------------------------------------------------------------------------- */
+
+/* One that was given, and the tree of the log at its size. */
+struct pin {
+	const char *name;
+	struct note note; /* borrows from the caller's bytes */
+	struct checkpoint checkpoint;
+	bool is_reached;                 /* the next three are set */
+	bool is_tree_known;              /* no record before it is missing */
+	enum note_verdict epoch_verdict; /* of the line by the seal key in force there */
+	uint8_t root[INK_HASH_SIZE];
+};
+
+/* --- all of it ----------------------------------------------------------------------------- */
+
+struct verify {
+	const char *path;
+	const struct io *io;
+	struct ink_verify_options options;
+	struct ink_verify_result *result;
+	struct ink_error *error;
+	bool is_live;
+	bool has_no_memory;
+	bool has_ours; /* something in the folder is of a store */
+
+	uint64_t code_counts[FINDING_CODE_LAST + 1];
+	struct chain chain;
+	struct suspect suspect;
+	bool has_fault; /* a record was found that is not good: the first one ends what is counted */
+	bool is_torn;   /* the log ended with the remainder of a crash */
+	uint64_t good_count; /* records before it */
+	uint8_t good_root[INK_HASH_SIZE];
+	struct names names;
+	struct vindex index;
+	struct walk walk;
+
+	uint64_t *actors; /* seqs, ascending */
+	size_t actor_count, actor_room;
+	struct erased *erased;
+	size_t erased_count, erased_room;
+
+	struct pin *pins; /* ascending by size */
+	size_t pin_count;
+
+	uint32_t *segments; /* found in the folder, ascending */
+	size_t segment_count, segment_room;
+	uint64_t total_bytes, progress_bytes, largest_segment;
+};
+
+/* realloc() for one more of @size bytes; false (has_no_memory) without memory. */
+bool verify_grow(struct verify *v, void *array, size_t *room, size_t count, size_t size);
+/* "STORE/name", to be freed; NULL (has_no_memory) without memory. */
+char *verify_join(struct verify *v, const char *name);
+/* "no memory" or what errno says, about @path. */
+enum ink_err verify_io_error(struct verify *v, const char *path);
+
+/* verify_report.c */
+/* Evidence about the store as a whole or one of its files; @path may be NULL. */
+void report_file(struct verify *v, enum ink_finding_code code, const char *path, const char *format,
+		 ...) INK_PRINTF(4, 5);
+/* Evidence about a record; kept back while a suspect is set. */
+void report_record(struct verify *v, enum ink_finding_code code, const struct ink_record *record,
+		   const char *format, ...) INK_PRINTF(4, 5);
+/* Evidence about the place where record @seq should begin. */
+void report_place(struct verify *v, enum ink_finding_code code, uint64_t seq, uint64_t place,
+		  const char *format, ...) INK_PRINTF(5, 6);
+void report_index(struct verify *v, const char *format, ...) INK_PRINTF(2, 3);
+/* Observations; @record may be NULL. */
+void note_record(struct verify *v, enum ink_finding_code code, const struct ink_record *record,
+		 const char *format, ...) INK_PRINTF(4, 5);
+/* Hand out all that was kept, then forget it. */
+void kept_flush(struct verify *v, struct kept_list *list);
+void kept_drop(struct kept_list *list);
+void report_overflows(struct verify *v);
+
+/* verify_pins.c */
+/* Read the checkpoints that were given.  INK_ERR_INVALID: one is not a checkpoint. */
+INK_MUST_CHECK enum ink_err pins_begin(struct verify *v);
+/* The tree has grown by one record. */
+void pins_look(struct verify *v);
+/* Hold them against what was seen. */
+void pins_finish(struct verify *v);
+void pins_release(struct verify *v);
+
+/* verify_log.c */
+INK_MUST_CHECK enum ink_err verify_log(struct verify *v);
+/* Record @seq is not good; from here on all may be the remainder of a crash, unless something behind it proves otherwise. */
+void suspect_begin(struct verify *v, uint64_t seq, uint64_t place);
+/* Records below @durable were on the disk. */
+void suspect_prove(struct verify *v, uint64_t durable);
+
+/* verify_chain.c */
+/* @body NULL: the record's body is damaged or erased. */
+INK_MUST_CHECK enum ink_err chain_apply(struct verify *v, const struct ink_record *record,
+					const union ink_body *body);
+/* A record of which only the leaf is known. */
+void chain_skip(struct verify *v, const uint8_t *leaf);
+
+/* verify_names.c */
+void names_apply(struct verify *v, const struct ink_record *record, const union ink_body *body);
+void names_path(const struct names *names, uint64_t inode, char *ret_path, size_t size);
+const struct vnode *names_node(const struct names *names, uint64_t next_inode, uint64_t number);
+struct vname *names_find(const struct names *names, uint64_t parent, const char *name, size_t size);
+void names_release(struct names *names);
+
+/* verify_index.c */
+INK_MUST_CHECK enum ink_err index_begin(struct verify *v);
+/* A record was applied. */
+INK_MUST_CHECK enum ink_err index_step(struct verify *v, const struct ink_record *record,
+				       const union ink_body *body);
+INK_MUST_CHECK enum ink_err index_finish(struct verify *v);
+void index_release(struct verify *v);
+/* verify_index_state.c: the databases that hold the state, at exactly the record that the index ends with. */
+INK_MUST_CHECK enum ink_err index_compare_state(struct verify *v);
+/* INK_ERR_DAMAGED becomes a finding and the end of the comparison. */
+INK_MUST_CHECK enum ink_err index_fault(struct verify *v, enum ink_err err, enum vdb db);
+const char *vdb_name(enum vdb db);
+
+/* verify_files.c */
+INK_MUST_CHECK enum ink_err files_list(struct verify *v);
+bool files_is_live(struct verify *v);
+
+/* verify_keys.c */
+INK_MUST_CHECK enum ink_err keys_check(struct verify *v);
+
+#endif
