@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+#include "actor.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ci.h"
+#include "process.h"
+
+enum {
+	WAY_COUNT = 4,
+	SET_COUNT = ACTOR_CACHE_COUNT / WAY_COUNT,
+	/* A hostile process can keep whoever reads its environment waiting; the other threads go on. */
+	ENVIRON_READER_COUNT_MAX = 3,
+	/* For so long an exec, or a number in use again, may go unnoticed on a handle. */
+	FRESH_NS = 10000000,
+};
+
+struct entry {
+	pid_t pid; /* 0: free */
+	uint64_t start_time;
+	uint64_t fingerprint;
+	uint64_t actor;
+	uint64_t used; /* ticks of the cache */
+};
+
+struct actors {
+	struct ink_store *store;
+	_Atomic int environ_reader_count;
+	pthread_mutex_t lock; /* the next two */
+	uint64_t tick;
+	struct entry entries[SET_COUNT][WAY_COUNT];
+};
+
+struct actors *actors_open(struct ink_store *store)
+{
+	struct actors *actors = calloc(1, sizeof(*actors));
+
+	if (!actors)
+		return NULL;
+	actors->store = store;
+	pthread_mutex_init(&actors->lock, NULL);
+	return actors;
+}
+
+void actors_close(struct actors *actors)
+{
+	if (!actors)
+		return;
+	pthread_mutex_destroy(&actors->lock);
+	free(actors);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+bool actor_is_fresh(const struct actor_seen *seen, pid_t tid)
+{
+	return tid != 0 && seen->tid == tid && now_ns() - seen->checked_ns < FRESH_NS;
+}
+
+/* FNV-1a: tells programs apart, promises nothing against those who want two to look alike. */
+static uint64_t mix(uint64_t hash, const void *data, size_t size)
+{
+	const unsigned char *bytes = data;
+
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ bytes[i]) * 0x100000001b3;
+	return hash;
+}
+
+/* One process, read as far as it takes to tell it from every other. */
+struct look {
+	int dir_fd;
+	pid_t pid;
+	struct process_stat stat;
+	uint32_t exe_size;
+	char exe[PATH_MAX];
+	uint64_t fingerprint;
+};
+
+static bool look_at(struct look *look)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+
+	if (!process_read_stat(look->dir_fd, &look->stat))
+		return false;
+	look->exe_size = process_read_exe(look->dir_fd, look->exe);
+	hash = mix(hash, &look->stat.start_time, sizeof(look->stat.start_time));
+	hash = mix(hash, look->stat.comm, look->stat.comm_size);
+	hash = mix(hash, "", 1);
+	look->fingerprint = mix(hash, look->exe, look->exe_size);
+	return true;
+}
+
+static struct entry *set_of(struct actors *actors, const struct look *look)
+{
+	uint64_t hash = mix(look->stat.start_time, &look->pid, sizeof(look->pid));
+
+	return actors->entries[(hash >> 32) % SET_COUNT];
+}
+
+static bool cache_find(struct actors *actors, const struct look *look, uint64_t *ret_actor)
+{
+	struct entry *set = set_of(actors, look);
+	bool is_found = false;
+
+	pthread_mutex_lock(&actors->lock);
+	for (int i = 0; i < WAY_COUNT && !is_found; i++) {
+		if (set[i].pid != look->pid || set[i].start_time != look->stat.start_time ||
+		    set[i].fingerprint != look->fingerprint)
+			continue;
+		set[i].used = ++actors->tick;
+		*ret_actor = set[i].actor;
+		is_found = true;
+	}
+	pthread_mutex_unlock(&actors->lock);
+	return is_found;
+}
+
+static void cache_keep(struct actors *actors, const struct look *look, uint64_t actor)
+{
+	struct entry *set = set_of(actors, look), *victim = set;
+
+	pthread_mutex_lock(&actors->lock);
+	for (int i = 1; i < WAY_COUNT; i++) {
+		if (set[i].used < victim->used)
+			victim = &set[i];
+	}
+	*victim = (struct entry){ look->pid, look->stat.start_time, look->fingerprint, actor,
+				  ++actors->tick };
+	pthread_mutex_unlock(&actors->lock);
+}
+
+static void read_more(struct actors *actors, const struct look *look, struct process_more *more)
+{
+	bool has_place =
+		atomic_fetch_add(&actors->environ_reader_count, 1) < ENVIRON_READER_COUNT_MAX;
+
+	process_read_more(look->dir_fd, has_place, more);
+	atomic_fetch_sub(&actors->environ_reader_count, 1);
+}
+
+static enum ink_err record(struct actors *actors, const struct look *look,
+			   const struct ink_caller *caller, uint64_t *ret_actor)
+{
+	struct process_more *more = malloc(sizeof(*more));
+	struct ink_body_actor body = {
+		.pid = (uint32_t)look->pid,
+		.ppid = look->stat.ppid,
+		.start_time = look->stat.start_time,
+		.known = INK_KNOWN_PROCESS | INK_KNOWN_COMM,
+		.comm = { look->stat.comm, look->stat.comm_size },
+		.exe = { look->exe, look->exe_size },
+	};
+	enum ink_err err;
+
+	if (!more)
+		return INK_ERR_IO;
+	read_more(actors, look, more);
+	body.known |= more->known | (look->exe_size > 0 ? INK_KNOWN_EXE : 0);
+	body.login_uid = more->login_uid;
+	body.session_id = more->session_id;
+	body.cgroup = (struct ink_str){ more->cgroup, more->cgroup_size };
+	ci_find(more->environ, more->environ_size, &body);
+	err = ink_actor(actors->store, caller->uid, caller->gid, &body, ret_actor);
+	free(more);
+	return err;
+}
+
+/*
+ * Two threads of one new process may both get here and make two records of it; that is true twice, and cheaper
+ * than a lock around what may wait.
+ */
+static enum ink_err find_process(struct actors *actors, const struct look *thread,
+				 const struct ink_caller *caller, uint64_t *ret_actor)
+{
+	struct look look = { .dir_fd = -1, .pid = process_of_thread(thread->dir_fd) };
+	enum ink_err err = INK_OK;
+
+	*ret_actor = 0;
+	if (look.pid == 0)
+		return INK_OK;
+	look.dir_fd = process_dir(look.pid);
+	if (look.dir_fd < 0)
+		return INK_OK;
+	if (look_at(&look) && !cache_find(actors, &look, ret_actor)) {
+		err = record(actors, &look, caller, ret_actor);
+		if (err == INK_OK)
+			cache_keep(actors, &look, *ret_actor);
+	}
+	close(look.dir_fd);
+	return err;
+}
+
+enum ink_err actors_find(struct actors *actors, pid_t tid, struct ink_caller *caller,
+			 struct actor_seen *seen)
+{
+	struct look thread = { .dir_fd = -1, .pid = tid };
+	enum ink_err err = INK_OK;
+
+	caller->actor = 0;
+	if (tid <= 0)
+		return INK_OK;
+	thread.dir_fd = process_dir(tid);
+	if (thread.dir_fd < 0)
+		return INK_OK;
+	if (!look_at(&thread)) {
+		close(thread.dir_fd);
+		return INK_OK;
+	}
+	if (seen->tid == tid && seen->fingerprint == thread.fingerprint && seen->actor != 0)
+		caller->actor = seen->actor;
+	else
+		err = find_process(actors, &thread, caller, &caller->actor);
+	if (err == INK_OK)
+		*seen = (struct actor_seen){ tid, now_ns(), thread.fingerprint, caller->actor };
+	close(thread.dir_fd);
+	return err;
+}

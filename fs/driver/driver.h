@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The driver: an open store behind a FUSE session.
+ *
+ * Owns: the session, its threads, the handles, the cache of actors.  Borrows the store.
+ * Knows nothing of: command lines, daemons, the store's inside.
+ * Threads: open, run and close belong to one thread; the handlers run in those of libfuse.
+ */
+#ifndef DRIVER_H
+#define DRIVER_H
+
+#include <stdbool.h>
+
+#include "inkfs/store.h"
+
+struct driver;
+
+struct driver_options {
+	const char *store_path;  /* absolute; shown as the source of the mount */
+	const char *mount_point; /* absolute, a folder */
+	const char *flags; /* generic mount options for the system, "noexec,noatime"; "" for none */
+	enum ink_audit audit; /* as given to the store: whose opening is worth a look at /proc */
+	bool is_read_only;
+	bool is_for_all;       /* allow_other */
+	unsigned thread_count; /* 1 to DRIVER_THREAD_COUNT_MAX; 0: the default */
+	/* Called once, from a thread of the session, when the system has taken the mount into use. */
+	void (*on_ready)(void *ctx);
+	void *ctx;
+};
+
+enum { DRIVER_THREAD_COUNT_DEFAULT = 10, DRIVER_THREAD_COUNT_MAX = 256 };
+
+/*
+ * Make a session on @store, which the caller closes after driver_close(), and mount it.
+ *
+ * INK_ERR_IO (errno): not mounted; libfuse has told @log why, if it knows more.
+ */
+INK_MUST_CHECK enum ink_err driver_open(struct ink_store *store,
+					const struct driver_options *options,
+					struct driver **ret_driver);
+
+/*
+ * Serve until the file system is unmounted or SIGTERM, SIGINT or SIGHUP arrives.
+ *
+ * @ret_reason: why it ended.  INK_ERR_IO: the session broke.
+ */
+INK_MUST_CHECK enum ink_err driver_run(struct driver *driver, enum ink_unmount_reason *ret_reason);
+
+/* Unmounts if that has not happened.  Takes NULL. */
+void driver_close(struct driver *driver);
+
+/* What libfuse says goes there from now on, for the whole process; one line without line feed. */
+void driver_set_log(void (*log)(int syslog_level, const char *line));
+
+#endif
