@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmds.h"
+
+#include "json.h"
+#include "open.h"
+#include "text.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static const char *state_word(const struct target *target, const struct ink_status *status,
+			      bool is_locked)
+{
+	if (target->mount_point)
+		return "mounted";
+	if (is_locked)
+		return "in-use";
+	return status->is_closed ? "closed" : "unclean";
+}
+
+static void put_name(const char *name)
+{
+	printf("%-12s ", name);
+}
+
+static void put_text(const char *name, const char *text)
+{
+	put_name(name);
+	text_put_word(stdout, text, strlen(text));
+	putchar('\n');
+}
+
+static void put_bytes(uint64_t bytes)
+{
+	char text[TEXT_SIZE_SIZE];
+
+	text_size(bytes, text);
+	if (bytes < 1024)
+		fputs(text, stdout);
+	else
+		printf("%s (%" PRIu64 " bytes)", text, bytes);
+}
+
+static void put_state(const struct target *target, const char *state)
+{
+	put_name("state");
+	if (strcmp(state, "mounted") == 0) {
+		fputs("mounted at ", stdout);
+		text_put_word(stdout, target->mount_point, strlen(target->mount_point));
+	} else if (strcmp(state, "in-use") == 0) {
+		fputs("in use: a process writes it, but it is mounted nowhere that can be seen from here",
+		      stdout);
+	} else if (strcmp(state, "closed") == 0) {
+		fputs("not mounted, closed in order", stdout);
+	} else {
+		fputs("not mounted, NOT closed in order; the next mount recovers it", stdout);
+	}
+	putchar('\n');
+}
+
+static void put_count(const char *name, uint64_t count, const char *one, const char *many)
+{
+	put_name(name);
+	printf("%" PRIu64 " %s\n", count, count == 1 ? one : many);
+}
+
+static void put_counts(const struct ink_status *status)
+{
+	char time[TEXT_TIME_SIZE];
+
+	put_name("size");
+	put_bytes(status->payload_bytes);
+	printf(" written in %" PRIu64 " %s\n", status->file_count,
+	       status->file_count == 1 ? "folder" : "files and folders");
+	put_name("log");
+	put_bytes(status->log_bytes);
+	printf(" in %" PRIu64 " segment%s of at most ", status->segment_count,
+	       status->segment_count == 1 ? "" : "s");
+	put_bytes(status->segment_size);
+	printf("\n");
+	put_count("records", status->record_count, "record", "records");
+	put_name("sealed");
+	printf("%" PRIu64 " %s", status->sealed_count,
+	       status->sealed_count == 1 ? "record" : "records");
+	if (status->seal_wall_ns != 0) {
+		text_time(status->seal_wall_ns, time);
+		printf(", last at %s, epoch %" PRIu32, time, status->epoch);
+	}
+	putchar('\n');
+	put_count("durable", status->durable_count, "record", "records");
+	put_count("index", status->index_count, "record", "records");
+	put_count("refused", status->refusal_count, "operation", "operations");
+}
+
+static void print_text(const struct target *target, const struct ink_status *status,
+		       const char *state)
+{
+	put_text("store", target->store);
+	put_state(target, state);
+	put_text("origin", status->origin);
+	put_text("key", status->vkey);
+	put_counts(status);
+}
+
+static bool print_json(const struct target *target, const struct ink_status *status,
+		       const char *state)
+{
+	json_t *line = json_object();
+
+	json_add(&line, "schema", json_string("inkfs-status/1"));
+	json_add(&line, "store", json_text(target->store));
+	json_add(&line, "state", json_string(state));
+	json_add(&line, "mount_point",
+		 target->mount_point ? json_text(target->mount_point) : json_null());
+	json_add(&line, "origin", json_text(status->origin));
+	json_add(&line, "key", json_text(status->vkey));
+	json_add(&line, "store_id", json_hex(status->store_id, INK_STORE_ID_SIZE));
+	json_add(&line, "records", json_u64(status->record_count));
+	json_add(&line, "sealed", json_u64(status->sealed_count));
+	json_add(&line, "durable", json_u64(status->durable_count));
+	json_add(&line, "indexed", json_u64(status->index_count));
+	json_add(&line, "seal_time",
+		 status->seal_wall_ns != 0 ? json_time(status->seal_wall_ns) : json_null());
+	json_add(&line, "epoch", json_u64(status->epoch));
+	json_add(&line, "payload_bytes", json_u64(status->payload_bytes));
+	json_add(&line, "log_bytes", json_u64(status->log_bytes));
+	json_add(&line, "segments", json_u64(status->segment_count));
+	json_add(&line, "segment_size", json_u64(status->segment_size));
+	json_add(&line, "files", json_u64(status->file_count));
+	json_add(&line, "refused", json_u64(status->refusal_count));
+	json_add(&line, "closed", json_boolean(status->is_closed));
+	return json_put_line(stdout, line);
+}
+
+static int run(int argc, char **argv)
+{
+	static const struct option longs[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
+	bool is_json = false, is_printed = true;
+	struct target target;
+	struct ink_store *store;
+	struct ink_status status;
+	const char *state;
+	int option;
+
+	while ((option = next_option(argc, argv, ":", longs)) != -1) {
+		if (option != 'j')
+			return EXIT_USAGE;
+		is_json = true;
+	}
+	if (!has_operands(argc, argv, 1, 1, "one store or mount point"))
+		return EXIT_USAGE;
+	if (!open_target(argv[optind], &target, &store))
+		return EXIT_BAD;
+	ink_status(store, &status);
+	state = state_word(&target, &status, ink_store_is_locked(target.store));
+	if (is_json)
+		is_printed = print_json(&target, &status, state);
+	else
+		print_text(&target, &status, state);
+	close_target(&target, store);
+	return is_printed ? EXIT_GOOD : EXIT_BAD;
+}
+
+const struct cmd cmd_status = {
+	.name = "status",
+	.run = run,
+	.summary = "how large it is, what is sealed, mounted or not",
+	.usage =
+		"usage: inkfs status STORE|MOUNTPOINT [--json]\n"
+		"\n"
+		"Say how large a store is, what of it is sealed and durable, its key, and whether it is mounted.\n"
+		"Nothing is checked: that is what 'inkfs verify' does.\n"
+		"\n"
+		"  --json  print an object (schema inkfs-status/1)\n"
+		"\n"
+		"example:\n"
+		"  inkfs status /mnt/log\n",
+};

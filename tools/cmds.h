@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The subcommands, each in its cmd_NAME.c.
+ *
+ * Owns: nothing.  Knows nothing of: what they do.  Threads: one.
+ */
+#ifndef TOOLS_CMDS_H
+#define TOOLS_CMDS_H
+
+#include "common.h"
+
+extern const struct cmd cmd_cat;
+extern const struct cmd cmd_checkpoint;
+extern const struct cmd cmd_help;
+extern const struct cmd cmd_init;
+extern const struct cmd cmd_key;
+extern const struct cmd cmd_log;
+extern const struct cmd cmd_ls;
+extern const struct cmd cmd_mount;
+extern const struct cmd cmd_reindex;
+extern const struct cmd cmd_status;
+extern const struct cmd cmd_umount;
+extern const struct cmd cmd_verify;
+extern const struct cmd cmd_version;
+
+#endif
