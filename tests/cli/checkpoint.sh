@@ -1,0 +1,120 @@
+#!/bin/bash
+# Checkpoints kept outside find a cut end, an older copy and another history; nothing else is found.
+
+# shellcheck source=tests/cli/lib.sh
+source "$(dirname "$0")/lib.sh"
+need_mkstore
+
+run 0 "$inkfs" init st --origin example.org/log
+cp out vkey
+run 0 "$inkfs" checkpoint st
+cp out cp.1
+[[ $(sed -n 2p cp.1) == 1 ]] || fail "GENESIS alone is one record"
+cp -a st old
+./mkstore st
+run 0 "$inkfs" checkpoint st
+cp out cp.21
+[[ $(wc -l <cp.21) -eq 6 && $(sed -n 2p cp.21) == 21 ]] || fail "shape of a checkpoint"
+grep -qE '^— example\.org/log/[0-9a-f]{32}/epoch/2 ' cp.21 || fail "no line of the seal key"
+
+# Any number, any age.
+run 0 "$inkfs" verify st --key @vkey --checkpoint cp.21 --checkpoint cp.1
+out_has "pinned checkpoint: 2 given from outside fit, the largest of 21 records"
+out_has "whether records behind number 20"
+run 0 "$inkfs" verify st --json --checkpoint cp.1
+python3 - <<'END' || fail "verify --json"
+import json
+result = json.load(open("out"))["result"]
+assert result["trust"] == "pinned-checkpoint" and result["checkpoints"] == 1, result
+assert result["checkpoint_records"] == 1, result
+END
+run 0 "$inkfs" verify st --json
+out_has '"trust":"store-only"'
+
+# A line of somebody whom nobody here knows is passed over.
+sed 's/—\( [^ ]*\)\/epoch\/2 /—\1\/stranger /' cp.21 >cp.stranger
+run 0 "$inkfs" verify st --checkpoint cp.stranger
+
+# An older copy: good in itself, but not what was there.
+run 0 "$inkfs" verify old
+run 1 "$inkfs" verify old --checkpoint cp.21
+out_has "EVIDENCE checkpoint-ahead cp.21"
+run 0 "$inkfs" verify old --checkpoint cp.1
+
+# Another history under the same keys.
+cp -a old fork
+./mkstore fork rotate
+run 0 "$inkfs" verify fork
+run 0 "$inkfs" verify fork --checkpoint cp.1
+run 0 "$inkfs" checkpoint fork
+cp out cp.fork
+run 1 "$inkfs" verify st --checkpoint cp.fork
+out_has "EVIDENCE checkpoint-fork cp.fork"
+run 1 "$inkfs" verify st --checkpoint cp.fork --checkpoint cp.21
+out_has "1 against the evidence"
+
+# A cut end.
+cp -a st cut
+rm -r cut/index
+truncate -s 3000 cut/log/0000000000.seg
+run 1 "$inkfs" verify cut --checkpoint cp.21
+out_has "EVIDENCE checkpoint-ahead cp.21"
+run 1 "$inkfs" checkpoint cut
+err_is_one_line
+err_has "not sound"
+
+# Another store; a key that is not its own.
+run 0 "$inkfs" init other --origin example.org/log
+run 1 "$inkfs" verify other --checkpoint cp.1
+out_has "EVIDENCE checkpoint cp.1: a checkpoint of another log"
+run 1 "$inkfs" checkpoint st --keys other/keys
+err_is_one_line
+err_has "is not the log key of"
+run 1 "$inkfs" checkpoint st --keys nowhere
+err_is_one_line
+cp -a st/keys keys
+cp other/keys/seal.key keys/seal.key
+run 1 "$inkfs" checkpoint st --keys keys
+err_has "is the key of another store"
+cp old/keys/seal.key keys/seal.key
+run 1 "$inkfs" checkpoint st --keys keys
+err_has "is not the seal key of epoch 2"
+chmod 0644 keys/log.key
+run 1 "$inkfs" checkpoint st --keys keys
+err_has "may be read or written by others"
+
+# A known key with a bad signature: the log's, the seal key's.
+python3 - <<'END'
+import base64
+lines = open("cp.21", encoding="utf-8").read().split("\n")
+for at, name in ((4, "cp.bad-log"), (5, "cp.bad-seal")):
+    head, data = lines[at].rsplit(" ", 1)
+    data = bytearray(base64.b64decode(data))
+    data[-1] ^= 1
+    bad = lines[:at] + [head + " " + base64.b64encode(data).decode()] + lines[at + 1:]
+    open(name, "w", encoding="utf-8").write("\n".join(bad))
+open("cp.other-size", "w").write("\n".join([lines[0], "20"] + lines[2:]))
+END
+for name in bad-log bad-seal other-size; do
+	run 1 "$inkfs" verify st --checkpoint "cp.$name"
+	out_has "EVIDENCE checkpoint cp.$name"
+	out_has "only the store's own word"
+done
+
+# What is no checkpoint is not checked with.
+: >cp.empty
+head -c 100 cp.21 >cp.short
+head -c 70000 /dev/zero | tr '\0' a >cp.long
+sed 's/$/\r/' cp.21 >cp.crlf
+head -c 5000 /dev/urandom >cp.noise
+for name in empty short long crlf noise; do
+	run 3 "$inkfs" verify st --checkpoint "cp.$name"
+	err_is_one_line
+	err_has "cp.$name is not a checkpoint"
+done
+run 3 "$inkfs" verify st --checkpoint nothing
+err_is_one_line
+run 3 "$inkfs" verify st --checkpoint .
+err_is_one_line
+run 2 "$inkfs" checkpoint
+run 2 "$inkfs" checkpoint st st

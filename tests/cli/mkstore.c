@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fill a store for the tests of the command line, as a driver would: mkstore STORE [OPTION…]
+ *
+ *   keys=DIR   key files are there
+ *   rotate     with the profile rotate, and names that change
+ *   many=N     N more appends to /many
+ *   hold       when done, print "ready" and stay mounted until stdin ends
+ *   unclean    die without closing
+ *
+ * Exit 0; 1 having said what failed; 77 if the store could not be opened (its sentence on stderr).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "inkfs/store.h"
+
+#define ODD_NAME "odd \x1b[31m\xff\n"
+#define ODD_TEXT "red \x1b[31m\xc3\xa4\n"
+
+static void must(enum ink_err err, enum ink_err expected, const char *what)
+{
+	if (err == expected)
+		return;
+	fprintf(stderr, "mkstore: %s: %s (code %d, errno %d)\n", what, ink_err_text(err), (int)err,
+		errno);
+	exit(1);
+}
+
+static struct ink_caller make_actor(struct ink_store *store)
+{
+	struct ink_caller caller = { .uid = 1000, .gid = 100 };
+	struct ink_body_actor body = { .pid = 4711,
+				       .ppid = 1,
+				       .start_time = 99,
+				       .login_uid = 1000,
+				       .session_id = 5,
+				       .known = INK_KNOWN_PROCESS | INK_KNOWN_LOGIN |
+						INK_KNOWN_SESSION | INK_KNOWN_COMM | INK_KNOWN_EXE |
+						INK_KNOWN_ENVIRON,
+				       .comm = { "make", 4 },
+				       .exe = { "/usr/bin/make", 13 },
+				       .ci_system = { "gitlab", 6 },
+				       .ci_count = 1 };
+
+	body.ci[0].name = (struct ink_str){ "CI_JOB_ID", 9 };
+	body.ci[0].value = (struct ink_str){ "17", 2 };
+	must(ink_actor(store, caller.uid, caller.gid, &body, &caller.actor), INK_OK, "actor");
+	return caller;
+}
+
+static uint64_t make(struct ink_store *store, const struct ink_caller *caller, uint64_t parent,
+		     const char *name, uint32_t mode, const char *target)
+{
+	struct ink_attr attr;
+
+	must(ink_make(store, caller, parent, name, mode, target, &attr), INK_OK, name);
+	return attr.inode;
+}
+
+static void append(struct ink_store *store, const struct ink_caller *caller, uint64_t inode,
+		   const char *text)
+{
+	must(ink_append(store, caller, inode, INK_AT_END, text, strlen(text), false), INK_OK,
+	     "append");
+}
+
+static void try_long_names(struct ink_store *store, const struct ink_caller *caller)
+{
+	char name[258];
+	struct ink_attr attr;
+
+	memset(name, 'n', sizeof(name));
+	name[256] = '\0';
+	must(ink_make(store, caller, INK_ROOT_INODE, name, S_IFREG | 0644, NULL, &attr),
+	     INK_ERR_LIMIT, "a name of 256 bytes");
+	name[255] = '\0';
+	make(store, caller, INK_ROOT_INODE, name, S_IFREG | 0644, NULL);
+}
+
+static void try_refused(struct ink_store *store, const struct ink_caller *caller, uint64_t jobs,
+			uint64_t log)
+{
+	struct ink_body_denied ioctl = {
+		.op = INK_OP_IOCTL, .errno_code = EPERM, .count = 1, .flags = 0x40086602
+	};
+
+	must(ink_truncate(store, caller, log, 1), INK_ERR_DENIED, "truncate");
+	must(ink_append(store, caller, log, 0, "x", 1, false), INK_ERR_DENIED, "overwrite");
+	must(ink_unlink(store, caller, jobs, "build.log", false), INK_ERR_DENIED, "unlink");
+	must(ink_denied(store, caller, log, &ioctl), INK_ERR_DENIED, "ioctl");
+}
+
+static void fill(struct ink_store *store, const struct ink_caller *caller)
+{
+	struct ink_setattr change = { .mask = INK_ATTR_MODE, .mode = 0600 };
+	struct ink_attr attr;
+	uint64_t jobs = make(store, caller, INK_ROOT_INODE, "jobs", S_IFDIR | 0755, NULL);
+	uint64_t log = make(store, caller, jobs, "build.log", S_IFREG | 0644, NULL);
+	uint64_t odd = make(store, caller, INK_ROOT_INODE, ODD_NAME, S_IFREG | 0644, NULL);
+
+	make(store, caller, INK_ROOT_INODE, "current", S_IFLNK | 0777, "jobs/build.log");
+	append(store, caller, log, "one\n");
+	append(store, caller, log, "two\n");
+	append(store, caller, odd, ODD_TEXT);
+	must(ink_setattr(store, caller, log, &change, &attr), INK_OK, "setattr");
+	try_refused(store, caller, jobs, log);
+	try_long_names(store, caller);
+	must(ink_seal(store, log), INK_OK, "seal");
+}
+
+static void fill_rotated(struct ink_store *store, const struct ink_caller *caller)
+{
+	struct ink_attr attr;
+	uint64_t log = make(store, caller, INK_ROOT_INODE, "app.log", S_IFREG | 0644, NULL);
+
+	append(store, caller, log, "before\n");
+	must(ink_rename(store, caller, INK_ROOT_INODE, "app.log", INK_ROOT_INODE, "app.log.1", 0),
+	     INK_OK, "rename");
+	append(store, caller, log, "after\n");
+	must(ink_link(store, caller, log, INK_ROOT_INODE, "app.log.link", &attr), INK_OK, "link");
+	must(ink_unlink(store, caller, INK_ROOT_INODE, "app.log.link", false), INK_OK, "unlink");
+}
+
+static void fill_many(struct ink_store *store, const struct ink_caller *caller, long count)
+{
+	uint64_t many = make(store, caller, INK_ROOT_INODE, "many", S_IFREG | 0644, NULL);
+	char line[64];
+
+	for (long i = 0; i < count; i++) {
+		snprintf(line, sizeof(line), "line %ld\n", i);
+		append(store, caller, many, line);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct ink_options options = { .mount_point = "/mnt/log", .mount_options = "rw" };
+	struct ink_store *store;
+	struct ink_error error = { 0 };
+	struct ink_caller caller;
+	bool is_held = false, is_unclean = false;
+	long many_count = 0;
+
+	if (argc < 2)
+		return 1;
+	for (int i = 2; i < argc; i++) {
+		if (strncmp(argv[i], "keys=", 5) == 0)
+			options.keys_dir = argv[i] + 5;
+		else if (strcmp(argv[i], "rotate") == 0)
+			options.profile = INK_PROFILE_ROTATE;
+		else if (strncmp(argv[i], "many=", 5) == 0)
+			many_count = strtol(argv[i] + 5, NULL, 10);
+		else if (strcmp(argv[i], "hold") == 0)
+			is_held = true;
+		else if (strcmp(argv[i], "unclean") == 0)
+			is_unclean = true;
+		else
+			return 1;
+	}
+	if (ink_store_open(argv[1], &options, &store, &error) != INK_OK) {
+		fprintf(stderr, "%s\n", error.text);
+		return 77;
+	}
+	caller = make_actor(store);
+	if (options.profile == INK_PROFILE_ROTATE)
+		fill_rotated(store, &caller);
+	else if (many_count > 0)
+		fill_many(store, &caller, many_count);
+	else
+		fill(store, &caller);
+	if (is_held) {
+		must(ink_sync(store), INK_OK, "sync");
+		puts("ready");
+		fflush(stdout);
+		while (getchar() != EOF)
+			continue;
+	}
+	if (is_unclean) {
+		must(ink_sync(store), INK_OK, "sync");
+		_exit(0);
+	}
+	must(ink_store_close(store, INK_UNMOUNT_ASKED), INK_OK, "close");
+	return 0;
+}
