@@ -1,0 +1,231 @@
+# inkfs: one hand-written Makefile.  `make help` lists the targets.
+#
+#   CC=clang                  another compiler (give it its own BUILD=)
+#   SAN=address,undefined     sanitizers, in a build directory of their own
+#   SAN=thread
+#   WERROR=                   warnings do not stop the build
+#   WRAP='valgrind -q'        put before every test program
+#   BUILD=dir                 where everything goes
+
+CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+AR      ?= ar
+INSTALL ?= install
+
+SAN     ?=
+WRAP    ?=
+
+# Under a sanitizer gcc warns of things that are not so; the plain builds
+# with gcc and with clang are where warnings stop us.
+WERROR  ?= $(if $(SAN),,-Werror)
+
+BUILD   ?= build$(if $(SAN),-$(if $(findstring thread,$(SAN)),tsan,asan))
+
+DESTDIR ?=
+PREFIX  ?= /usr/local
+BINDIR  ?= $(PREFIX)/bin
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR  ?= $(PREFIX)/share/man
+
+# mount(8) looks for /sbin/mount.TYPE and nowhere else.  Empty: no link there.
+HELPERDIR ?= $(if $(filter /usr,$(PREFIX)),/usr/sbin,/sbin)
+
+# --- flags -------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wold-style-definition -Wpointer-arith -Wcast-align -Wwrite-strings \
+	-Wvla -Wundef -Wformat=2 -Wimplicit-fallthrough
+
+HARDENING := -fstack-protector-strong -fstack-clash-protection \
+	$(if $(filter x86_64 i%86,$(shell uname -m)),-fcf-protection)
+
+# FORTIFY hides calls from the sanitizers, so it is one or the other.
+ifeq ($(SAN),)
+HARDENING += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+SAN_FLAGS :=
+else
+SAN_FLAGS := -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+
+# NDEBUG is never defined: assertions stay on in what people run.
+CFLAGS   ?= -O2 -g
+LDFLAGS  ?=
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Iinclude $(WARNINGS) $(WERROR) \
+	$(HARDENING) $(SAN_FLAGS) -pthread $(CPPFLAGS) $(CFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack $(SAN_FLAGS) -pthread \
+	$(CFLAGS) $(LDFLAGS)
+
+STORE_LIBS := -lcrypto -lsodium -llmdb -lpthread
+TOOL_LIBS  := -ljansson
+
+# Asked only where it is used, so that `make run` on a bare machine gets as far
+# as installing pkg-config.
+FUSE_CFLAGS = $(shell pkg-config --cflags fuse3)
+FUSE_LIBS   = $(shell pkg-config --libs fuse3)
+
+# What one area may include is also what its include path offers; the check
+# `layers` covers the rest.
+FLAGS_store   := -Ifs/store -fPIC -fvisibility=hidden
+FLAGS_driver   = -Ifs/driver -fPIE $(FUSE_CFLAGS)
+FLAGS_tools   := -Itools -fPIE
+FLAGS_mount   := -Itools -Ifs/driver -fPIE
+FLAGS_tests   := -Ifs/store -Itests -Itests/support -fPIE
+
+# --- what there is to build --------------------------------------------------
+
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+STORE_SRC   := $(wildcard fs/store/*.c)
+DRIVER_SRC  := $(wildcard fs/driver/*.c)
+MOUNT_SRC   := $(wildcard tools/mount_*.c)
+TOOLS_SRC   := $(filter-out $(MOUNT_SRC),$(wildcard tools/*.c))
+SUPPORT_SRC := $(wildcard tests/support/*.c)
+TEST_SRC    := $(wildcard $(addsuffix /test_*.c,tests/unit tests/crash \
+	tests/tamper tests/fuzz)) $(wildcard tests/mount/*.c)
+BENCH_SRC   := $(wildcard tests/bench/*.c)
+MAN1        := $(wildcard tools/*.1)
+MAN8        := $(wildcard tools/*.8)
+
+LIB      := $(BUILD)/libinkfs.a
+SUPPORT  := $(BUILD)/libsupport.a
+INKFS    := $(if $(TOOLS_SRC),$(BUILD)/inkfs)
+MOUNT    := $(if $(MOUNT_SRC),$(BUILD)/mount.inkfs)
+TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
+BENCHES  := $(BENCH_SRC:%.c=$(BUILD)/%)
+
+ALL_OBJ  := $(call obj,$(STORE_SRC) $(DRIVER_SRC) $(MOUNT_SRC) $(TOOLS_SRC) \
+	$(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC))
+
+# --- targets -----------------------------------------------------------------
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDARY: $(ALL_OBJ)
+.PHONY: all programs tests test check format run bench install uninstall clean help FORCE
+
+all: programs ## build inkfs, mount.inkfs and libinkfs.a (the default)
+
+programs: $(LIB) $(INKFS) $(MOUNT)
+
+tests: programs $(TESTS) ## build the test programs, run nothing
+
+test: ## install what is missing, build, run all tests (WRAP=, SAN=, ONLY=pattern)
+	@scripts/setup.sh --test
+	@+$(MAKE) --no-print-directory tests
+	@BUILD='$(BUILD)' WRAP='$(WRAP)' tests/run.sh $(if $(ONLY),--only '$(ONLY)')
+
+check: ## run all named checks (scripts/check.sh list; check-NAME for one)
+	@scripts/check.sh all
+
+check-%:
+	@scripts/check.sh $*
+
+format: ## let clang-format lay out all sources
+	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs -r clang-format -i
+
+run: ## set up, build, make a store in run/, mount it, log a real build into it
+	@scripts/setup.sh
+	@+$(MAKE) --no-print-directory all
+	@BUILD='$(BUILD)' scripts/run.sh
+
+bench: ## build the benchmarks and run them
+	@scripts/setup.sh --bench
+	@+$(MAKE) --no-print-directory all bench-programs
+	@if [ -x tests/bench/run.sh ]; then BUILD='$(BUILD)' tests/bench/run.sh; fi
+
+.PHONY: bench-programs
+bench-programs: programs $(BENCHES)
+
+# A symlink gives mount(8) the driver's program under both type names, `inkfs`
+# and `fuse.inkfs`; for the second, mount.fuse3 would run `inkfs`, which is
+# the auditor's tool and mounts only as a subcommand.
+install: programs ## install under PREFIX (/usr/local); HELPERDIR= for no link in /sbin
+	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(SBINDIR)'
+	$(if $(INKFS),$(INSTALL) -m 0755 $(INKFS) '$(DESTDIR)$(BINDIR)/inkfs')
+	$(if $(MOUNT),$(INSTALL) -m 0755 $(MOUNT) '$(DESTDIR)$(SBINDIR)/mount.inkfs')
+ifneq ($(HELPERDIR),)
+	$(INSTALL) -d '$(DESTDIR)$(HELPERDIR)'
+	@if [ ! '$(DESTDIR)$(HELPERDIR)' -ef '$(DESTDIR)$(SBINDIR)' ]; then \
+		ln -sfn '$(SBINDIR)/mount.inkfs' '$(DESTDIR)$(HELPERDIR)/mount.inkfs'; \
+	fi
+	ln -sfn '$(SBINDIR)/mount.inkfs' '$(DESTDIR)$(HELPERDIR)/mount.fuse.inkfs'
+endif
+ifneq ($(MAN1),)
+	$(INSTALL) -d '$(DESTDIR)$(MANDIR)/man1'
+	$(INSTALL) -m 0644 $(MAN1) '$(DESTDIR)$(MANDIR)/man1'
+endif
+ifneq ($(MAN8),)
+	$(INSTALL) -d '$(DESTDIR)$(MANDIR)/man8'
+	$(INSTALL) -m 0644 $(MAN8) '$(DESTDIR)$(MANDIR)/man8'
+endif
+
+INSTALLED = $(BINDIR)/inkfs $(SBINDIR)/mount.inkfs \
+	$(if $(HELPERDIR),$(HELPERDIR)/mount.inkfs $(HELPERDIR)/mount.fuse.inkfs) \
+	$(addprefix $(MANDIR)/man1/,$(notdir $(MAN1))) \
+	$(addprefix $(MANDIR)/man8/,$(notdir $(MAN8)))
+
+uninstall: ## remove what install has put there (same DESTDIR, PREFIX)
+	rm -f $(patsubst %,'$(DESTDIR)%',$(INSTALLED))
+
+clean: ## remove the build directories (run/ stays: it holds a store)
+	rm -rf build build-*
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+# --- rules -------------------------------------------------------------------
+
+# The flags are a file, rewritten only when they differ, and every object
+# depends on it: changed flags rebuild, unchanged ones do not.
+FLAGS_NOW = $(CC) | $(ALL_CFLAGS) | $(ALL_LDFLAGS)
+
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(FLAGS_NOW)' | cmp -s - $@ || printf '%s\n' '$(FLAGS_NOW)' >$@
+
+$(BUILD)/obj/fs/store/%.o:          FLAGS = $(FLAGS_store)
+$(BUILD)/obj/fs/driver/%.o:         FLAGS = $(FLAGS_driver)
+$(BUILD)/obj/tools/%.o:             FLAGS = $(FLAGS_tools)
+$(BUILD)/obj/tools/mount_%:          FLAGS = $(FLAGS_mount)
+$(BUILD)/obj/tests/%.o:             FLAGS = $(FLAGS_tests)
+$(BUILD)/obj/tests/bench/emptyfs%: FLAGS = $(FLAGS_tests) $(FUSE_CFLAGS)
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(ALL_CFLAGS) $(FLAGS) -MMD -MP -c -o $@ $<
+
+# An archive keeps members whose source is gone, so it is made anew; the list
+# of members is a file so that a removed source is noticed.
+define archive
+$(2).members: FORCE
+	@mkdir -p $$(@D)
+	@echo '$(3)' | cmp -s - $$@ || echo '$(3)' >$$@
+
+$(2): $(3) $(2).members
+	@echo "  AR    $$@"
+	@rm -f $$@
+	@$$(AR) rcs $$@ $(3)
+endef
+$(eval $(call archive,store,$(LIB),$(call obj,$(STORE_SRC))))
+$(eval $(call archive,support,$(SUPPORT),$(call obj,$(SUPPORT_SRC))))
+
+LINK = @mkdir -p $(@D); echo "  LINK  $@"; \
+	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^)
+
+$(BUILD)/inkfs: $(call obj,$(TOOLS_SRC)) $(LIB)
+	$(LINK) $(STORE_LIBS) $(TOOL_LIBS)
+
+$(BUILD)/mount.inkfs: $(call obj,$(MOUNT_SRC) $(DRIVER_SRC)) $(LIB)
+	$(LINK) $(STORE_LIBS) $(FUSE_LIBS)
+
+$(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT) $(LIB)
+	$(LINK) $(STORE_LIBS) $(if $(findstring emptyfs,$@),$(FUSE_LIBS))
+
+$(TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT) $(LIB)
+	$(LINK) -lcmocka $(STORE_LIBS) $(TOOL_LIBS)
+
+-include $(ALL_OBJ:.o=.d)
