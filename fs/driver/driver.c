@@ -160,6 +160,7 @@ enum ink_err driver_open(struct ink_store *store, const struct driver_options *o
 	driver->options = *options;
 	tails_init(&driver->tails,
 		   options->thread_count > 0 ? options->thread_count : loop_defaults.thread_count);
+	handles_init(&driver->handles);
 	driver->store_fd = open(options->store_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (driver->store_fd < 0)
 		goto fail;
@@ -216,6 +217,7 @@ void driver_close(struct driver *driver)
 	}
 	if (driver->loop)
 		fuse_loop_cfg_destroy(driver->loop);
+	handles_release(driver);
 	actors_close(driver->actors);
 	if (driver->store_fd >= 0)
 		close(driver->store_fd);

@@ -4,13 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/stat.h>
-
-static bool is_writing(uint32_t flags)
-{
-	return (flags & O_ACCMODE) != O_RDONLY;
-}
 
 /* Who opens matters only if that makes a record; /proc is not read for nothing. */
 static bool is_recorded(const struct driver *driver, uint32_t flags)
@@ -18,28 +12,7 @@ static bool is_recorded(const struct driver *driver, uint32_t flags)
 	if (flags & O_TRUNC)
 		return true;
 	return driver->options.audit == INK_AUDIT_READS ||
-	       (driver->options.audit == INK_AUDIT_OPENS && is_writing(flags));
-}
-
-static struct handle *handle_new(uint64_t inode, uint32_t flags, const struct ink_caller *caller)
-{
-	struct handle *handle = calloc(1, sizeof(*handle));
-
-	if (!handle)
-		return NULL;
-	handle->inode = inode;
-	handle->flags = flags;
-	handle->opened_by = *caller;
-	/* Not the driver's number: the first write looks. */
-	handle->setid_generation = UINT32_MAX;
-	pthread_mutex_init(&handle->lock, NULL);
-	return handle;
-}
-
-static void handle_free(struct handle *handle)
-{
-	pthread_mutex_destroy(&handle->lock);
-	free(handle);
+	       (driver->options.audit == INK_AUDIT_OPENS && is_for_writing(flags));
 }
 
 /*
@@ -51,48 +24,7 @@ static void info_fill(struct fuse_file_info *info, struct handle *handle)
 	info->fh = (uintptr_t)handle;
 	info->direct_io = !handle->is_cached;
 	info->keep_cache = handle->is_cached;
-	info->noflush = !is_writing(handle->flags);
-}
-
-/* The handle for an open that the store has agreed to. */
-static enum ink_err open_handle(fuse_req_t req, const struct ink_caller *caller, uint64_t inode,
-				uint32_t flags, struct handle **ret_handle)
-{
-	struct handle *handle = handle_new(inode, flags, caller);
-	struct tails *tails = &driver_of(req)->tails;
-	enum ink_err err;
-
-	if (!handle)
-		return INK_ERR_IO;
-	err = ink_open(store_of(req), caller, inode, flags);
-	if (err != INK_OK) {
-		int saved_errno = errno;
-
-		handle_free(handle);
-		errno = saved_errno;
-		return err;
-	}
-	if (is_writing(flags))
-		tails_add_writer(tails, inode);
-	handle->is_cached = !is_writing(flags) && !tails_has_writer(tails, inode);
-	if (handle->is_cached)
-		tails_add_reader(tails, inode);
-	*ret_handle = handle;
-	return INK_OK;
-}
-
-static void close_handle(struct driver *driver, struct handle *handle)
-{
-	/* Nobody hears an answer to RELEASE; a store that has failed says so at the next write. */
-	enum ink_err err =
-		ink_release(driver->store, &handle->opened_by, handle->inode, handle->flags);
-
-	(void)err;
-	if (is_writing(handle->flags))
-		tails_remove_writer(&driver->tails, handle->inode);
-	if (handle->is_cached)
-		tails_remove_reader(&driver->tails, handle->inode);
-	handle_free(handle);
+	info->noflush = !is_for_writing(handle->flags);
 }
 
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
@@ -106,7 +38,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	if (is_recorded(driver, flags))
 		err = caller_of(req, &caller);
 	if (err == INK_OK)
-		err = open_handle(req, &caller, ino, flags, &handle);
+		err = handle_open(driver, &caller, ino, flags, &handle);
 	if (err != INK_OK) {
 		reply_err(req, err);
 		return;
@@ -114,7 +46,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	info_fill(info, handle);
 	/* The opener was killed meanwhile: no RELEASE will come. */
 	if (fuse_reply_open(req, info) == -ENOENT)
-		close_handle(driver, handle);
+		handle_close(driver, handle);
 }
 
 /* Somebody else may have made it since the system looked. */
@@ -155,7 +87,7 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	if (err == INK_OK)
 		err = make_or_find(req, &caller, parent, name, mode, flags, &attr, &is_made);
 	if (err == INK_OK)
-		err = open_handle(req, &caller, attr.inode, flags, &handle);
+		err = handle_open(driver, &caller, attr.inode, flags, &handle);
 	if (err != INK_OK) {
 		reply_entry(req, err, NULL);
 		return;
@@ -165,13 +97,13 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	info->noflush = false; /* the making waits for its seal */
 	attr_to_entry(driver, &attr, &entry);
 	if (fuse_reply_create(req, &entry, info) == -ENOENT)
-		close_handle(driver, handle);
+		handle_close(driver, handle);
 }
 
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	(void)ino;
-	close_handle(driver_of(req), handle_of(info));
+	handle_close(driver_of(req), handle_of(info));
 	fuse_reply_err(req, 0);
 }
 

@@ -5,7 +5,8 @@
  * Invariants
  * 1. A node's number is the store's inode number.  The store never uses one twice, so nothing is kept for
  *    a node, its generation is always 1, and there is nothing to forget.
- * 2. Every file handle is a struct handle; RELEASE frees it, and comes once and last.
+ * 2. Every file handle is a struct handle.  RELEASE ends it, and comes once and last; where the driver ends
+ *    first (a signal, or an unmount by force), driver_close() does, so that each OPEN on record has its CLOSE.
  * 3. A handler answers exactly once, and touches neither the request nor the handle of a RELEASE afterwards.
  * 4. Nobody changes the store but this driver, so what the system knows stays true until the system itself
  *    changes it; the one exception (set-id bits dropped by a write) is told to it.
@@ -15,6 +16,7 @@
 
 #define FUSE_USE_VERSION 312
 
+#include <fcntl.h>
 #include <fuse3/fuse_lowlevel.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -28,6 +30,12 @@
 
 enum { HANDLE_SEEN_COUNT = 4 };
 
+/* The open files, oldest first. */
+struct handles {
+	pthread_mutex_t lock; /* the list, and previous and next of its members */
+	struct handle *first, *last;
+};
+
 struct driver {
 	struct ink_store *store;
 	struct driver_options options;
@@ -40,6 +48,7 @@ struct driver {
 	/* Counts up whenever set-id bits are set on any file; see handle.setid_generation. */
 	_Atomic uint32_t setid_generation;
 	struct tails tails;
+	struct handles handles;
 };
 
 /* An open file. */
@@ -54,6 +63,8 @@ struct handle {
 	bool has_setid;
 	uint32_t setid_generation; /* the driver's when has_setid was found */
 	struct actor_seen seen[HANDLE_SEEN_COUNT];
+
+	struct handle *previous, *next; /* see struct handles */
 };
 
 static inline struct driver *driver_of(fuse_req_t req)
@@ -93,6 +104,21 @@ INK_MUST_CHECK enum ink_err caller_of_handle(fuse_req_t req, struct handle *hand
 					     struct ink_caller *ret_caller);
 /* Record the refusal @what and answer EPERM. */
 void refuse(fuse_req_t req, uint64_t inode, const struct ink_body_denied *what);
+
+/* --- handle.c --- */
+
+static inline bool is_for_writing(uint32_t flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* Ask the store to open @inode and make the handle for it.  Errors are those of ink_open(); IO (errno) without memory. */
+INK_MUST_CHECK enum ink_err handle_open(struct driver *driver, const struct ink_caller *caller,
+					uint64_t inode, uint32_t flags, struct handle **ret_handle);
+void handle_close(struct driver *driver, struct handle *handle);
+void handles_init(struct handles *list);
+/* Closes those that are still open; no handler runs any more. */
+void handles_release(struct driver *driver);
 
 /* --- ops_*.c --- */
 

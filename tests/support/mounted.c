@@ -170,6 +170,18 @@ void mounted_stop(struct mounted *m)
 	assert_int_equal(status, 0);
 }
 
+void mounted_end(struct mounted *m, int signal)
+{
+	int status;
+
+	assert_true(m->is_mounted && m->driver > 0);
+	assert_int_equal(kill(m->driver, signal), 0);
+	m->is_mounted = false;
+	status = reap(m->driver);
+	m->driver = 0;
+	assert_int_equal(status, 0);
+}
+
 void mounted_kill(struct mounted *m)
 {
 	assert_true(m->is_mounted && m->driver > 0);

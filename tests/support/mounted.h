@@ -59,6 +59,8 @@ void mounted_init(struct mounted *m);
 void mounted_start(struct mounted *m, const char *options);
 /* Unmount and wait for the driver, which must end well. */
 void mounted_stop(struct mounted *m);
+/* Send @signal to the driver, which must unmount and end well, whatever is open. */
+void mounted_end(struct mounted *m, int signal);
 /* kill -9, and take the dead mount away. */
 void mounted_kill(struct mounted *m);
 /* From any state, never fails. */
