@@ -37,8 +37,8 @@ describe() {
 	hardening) echo "PIE, full RELRO, no executable stack, stack protector" ;;
 	install) echo "uninstall leaves nothing of install, a build nothing in the tree" ;;
 	analyser) echo "clang-tidy (.clang-tidy) over include, fs and tools" ;;
-	asan) echo "unit, fuzz, crash and tamper tests under ASan and UBSan" ;;
-	tsan) echo "the threaded tests under TSan" ;;
+	asan) echo "unit, fuzz, crash, tamper, mount and cli tests under ASan and UBSan" ;;
+	tsan) echo "the threaded tests, and the driver on mount, cli and e2e, under TSan" ;;
 	valgrind) echo "unit tests under memcheck" ;;
 	esac
 }
@@ -232,6 +232,25 @@ check_asan() {
 	build SAN=address,undefined tests
 	UBSAN_OPTIONS=print_stacktrace=1 BUILD=build-asan TEST_TIMEOUT=600 \
 		tests/run.sh --programs unit fuzz crash tamper
+	run_mounts build-asan tests/run.sh mount cli
+}
+
+# The driver is a daemon without a terminal, and a script may not ask how it ended: what
+# a sanitizer says of it goes to files, and one file is a failure.
+run_mounts() { # BUILD COMMAND…
+	local build=$1 rc=0 reports
+	shift
+	rm -f "$build"/report.*
+	BUILD=$build TEST_TIMEOUT=600 ASAN_OPTIONS=log_path=$PWD/$build/report \
+		UBSAN_OPTIONS=print_stacktrace=1:log_path=$PWD/$build/report \
+		TSAN_OPTIONS=second_deadlock_stack=1:log_path=$PWD/$build/report \
+		"$@" || rc=$?
+	reports=("$build"/report.*)
+	if ((${#reports[@]} > 0)); then
+		cat "${reports[@]}"
+		rc=1
+	fi
+	return "$rc"
 }
 
 # Without address randomisation: on kernels with many random bits the shadow
@@ -251,6 +270,7 @@ check_tsan() {
 	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 BUILD=build-tsan \
 		TEST_TIMEOUT=600 WRAP='setarch -R' \
 		tests/run.sh --programs "${only[@]}" unit crash
+	run_mounts build-tsan setarch -R tests/run.sh mount cli e2e
 }
 
 check_valgrind() {
