@@ -17,7 +17,7 @@ log_dir=build/check-logs
 jobs=$(nproc)
 
 # Tests that are worth a thread sanitizer, by name.
-threaded='thread store'
+threaded='thread store ahead'
 
 # Inside `make check` the outer make's job server is not ours to use.
 unset MAKEFLAGS MAKELEVEL MFLAGS

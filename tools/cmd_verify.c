@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CHECKPOINT_COUNT_MAX = 256, CHECKPOINT_SIZE_MAX = 65536 };
+enum { CHECKPOINT_COUNT_MAX = 256, CHECKPOINT_SIZE_MAX = 65536, THREADS_MAX = 64 };
 
 struct verify_args {
 	const char *key; /* as given, or NULL */
@@ -18,6 +18,7 @@ struct verify_args {
 	size_t checkpoint_count;
 	char *paths[CHECKPOINT_COUNT_MAX]; /* of --checkpoint */
 	size_t path_count;
+	unsigned thread_count; /* 0: as many as there are CPUs */
 };
 
 /* One byte more than is allowed is enough to be refused for its size. */
@@ -61,12 +62,26 @@ static void release_args(struct verify_args *args)
 		free((void *)(uintptr_t)args->checkpoints[i].data);
 }
 
+static bool parse_threads(const char *text, unsigned *ret_count)
+{
+	char *end;
+	unsigned long count = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || count < 1 || count > THREADS_MAX) {
+		usage_error("verify", "--threads takes a number from 1 to %d", THREADS_MAX);
+		return false;
+	}
+	*ret_count = (unsigned)count;
+	return true;
+}
+
 static bool parse_args(int argc, char **argv, struct verify_args *args)
 {
 	static const struct option longs[] = { { "key", required_argument, NULL, 'k' },
 					       { "checkpoint", required_argument, NULL, 'c' },
 					       { "json", no_argument, NULL, 'j' },
 					       { "quiet", no_argument, NULL, 'q' },
+					       { "threads", required_argument, NULL, 't' },
 					       { 0 } };
 	bool is_json = false, is_quiet = false;
 	int option;
@@ -91,6 +106,10 @@ static bool parse_args(int argc, char **argv, struct verify_args *args)
 			break;
 		case 'j': is_json = true; break;
 		case 'q': is_quiet = true; break;
+		case 't':
+			if (!parse_threads(optarg, &args->thread_count))
+				return false;
+			break;
 		default: return false;
 		}
 	}
@@ -125,6 +144,7 @@ static int verify(const struct target *target, const char *vkey, const struct ve
 	struct ink_verify_options options = { .vkey = vkey,
 					      .checkpoints = args->checkpoints,
 					      .checkpoint_count = args->checkpoint_count,
+					      .thread_count = args->thread_count,
 					      .on_finding = on_finding,
 					      .on_progress = on_progress,
 					      .ctx = &report };

@@ -8,12 +8,16 @@
 #include "verify_private.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
 #include "vkey.h"
+#include "walk_ahead.h"
+
+enum { AHEAD_BYTES_MIN = 8 << 20 };
 
 bool verify_grow(struct verify *v, void *array, size_t *room, size_t count, size_t size)
 {
@@ -88,6 +92,30 @@ static enum ink_err start(struct verify *v)
 	v->chain.is_state_known = true;
 	v->chain.was_ended = true;
 	v->chain.next_inode = INK_ROOT_INODE;
+	return INK_OK;
+}
+
+static unsigned cpu_count(void)
+{
+	cpu_set_t cpus;
+
+	return sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? (unsigned)CPU_COUNT(&cpus) : 1;
+}
+
+/* A small store is read before a thread has begun. */
+static enum ink_err start_ahead(struct verify *v)
+{
+	unsigned count = v->options.thread_count;
+
+	if (count == 0)
+		count = v->total_bytes < AHEAD_BYTES_MIN ? 1 : cpu_count();
+	if (count > AHEAD_THREADS_MAX)
+		count = AHEAD_THREADS_MAX;
+	if (count < 2)
+		return INK_OK;
+	if (ahead_open(v->io, v->walk.log_dir, count, &v->ahead) != INK_OK)
+		return verify_io_error(v, v->path);
+	v->walk.ahead = v->ahead;
 	return INK_OK;
 }
 
@@ -196,6 +224,9 @@ static enum ink_err run(struct verify *v)
 		err = files_list(v);
 	if (err != INK_OK)
 		return err;
+	err = start_ahead(v);
+	if (err != INK_OK)
+		return err;
 	v->is_live = files_is_live(v);
 	err = index_begin(v);
 	if (err == INK_OK && v->segment_count > 0)
@@ -217,6 +248,7 @@ static enum ink_err run(struct verify *v)
 
 static void release(struct verify *v)
 {
+	ahead_close(v->ahead);
 	walk_close(&v->walk);
 	index_release(v);
 	kept_drop(&v->suspect.findings);

@@ -7,6 +7,7 @@
 
 #include "hash.h"
 #include "vkey.h"
+#include "walk_ahead.h"
 
 static bool is_outside_kind(uint8_t kind)
 {
@@ -205,25 +206,35 @@ static bool check_root(struct verify *v, const struct ink_record *record,
 	return false;
 }
 
+/* Of the record that the walk stands at; @key is what it must be signed with. */
+static bool is_signed(struct verify *v, const struct ink_record *record, unsigned which,
+		      const uint8_t *key)
+{
+	const struct ahead_seal *ahead = v->walk.seal;
+
+	/* The second signature is always checked with the key in the body. */
+	if (ahead && (which == 1 || memcmp(ahead->key, key, INK_KEY_SIZE) == 0))
+		return ahead->is_good[which];
+	return record_signature_is_good(record->header.kind, record->entry, record->nonce,
+					record->body, record->header.body_size, which, key);
+}
+
 static bool check_signatures(struct verify *v, const struct ink_record *record,
 			     const struct ink_body_seal *seal)
 {
 	const struct chain *chain = &v->chain;
 	uint8_t kind = record->header.kind;
 	const uint8_t *key = kind == INK_REKEY ? chain->log_key : chain->seal_key;
-	uint32_t size = record->header.body_size;
 
 	if (!chain->has_genesis || (kind != INK_REKEY && !chain->is_key_known))
 		return false;
-	if (!record_signature_is_good(kind, record->entry, record->nonce, record->body, size, 0,
-				      key)) {
+	if (!is_signed(v, record, 0, key)) {
 		report_record(v, INK_FIND_SIGNATURE, record,
 			      "%s: not signed by the %s key of epoch %u", ink_kind_name(kind),
 			      kind == INK_REKEY ? "log" : "seal", chain->epoch);
 		return false;
 	}
-	if (seal->next_key && !record_signature_is_good(kind, record->entry, record->nonce,
-							record->body, size, 1, seal->next_key)) {
+	if (seal->next_key && !is_signed(v, record, 1, seal->next_key)) {
 		report_record(v, INK_FIND_SIGNATURE, record, "%s: not signed by the next seal key",
 			      ink_kind_name(kind));
 		return false;

@@ -192,6 +192,7 @@ struct verify {
 	struct names names;
 	struct vindex index;
 	struct walk walk;
+	struct walk_ahead *ahead; /* NULL: hashes along the walk */
 
 	uint64_t *actors; /* seqs, ascending */
 	size_t actor_count, actor_room;

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "walk_ahead.h"
+
 enum { SEGMENT_NAME_SIZE = sizeof("/0000000000.seg") };
 
 _Static_assert(WALK_WINDOW_SIZE > FRAME_OFF_BODY + INK_APPEND_SIZE_MAX + FRAME_ALIGN,
@@ -65,11 +67,10 @@ void walk_close(struct walk *walk)
 	*walk = (struct walk){ .fd = -1 };
 }
 
-/* Open the file of @segment; @ret_fault says why it could not be one. */
-static enum ink_err open_file(struct walk *walk, uint32_t segment, int *ret_fd, uint64_t *ret_size,
-			      enum walk_fault *ret_fault)
+enum ink_err walk_open_file(const struct io *io, const char *log_dir, uint32_t segment, int *ret_fd,
+			    uint64_t *ret_size, enum walk_fault *ret_fault)
 {
-	size_t size = strlen(walk->log_dir) + SEGMENT_NAME_SIZE;
+	size_t size = strlen(log_dir) + SEGMENT_NAME_SIZE;
 	char *path = malloc(size);
 	struct stat status;
 	int fd;
@@ -80,9 +81,9 @@ static enum ink_err open_file(struct walk *walk, uint32_t segment, int *ret_fd, 
 		errno = ENOMEM;
 		return INK_ERR_IO;
 	}
-	snprintf(path, size, "%s/%010u.seg", walk->log_dir, segment);
+	snprintf(path, size, "%s/%010u.seg", log_dir, segment);
 	/* O_NONBLOCK: a FIFO in this place must not make us wait for its writer. */
-	fd = walk->io->open(walk->io->ctx, path, O_RDONLY | O_NONBLOCK, 0);
+	fd = io->open(io->ctx, path, O_RDONLY | O_NONBLOCK, 0);
 	free(path);
 	if (fd < 0) {
 		if (errno == ENOENT || errno == ENOTDIR)
@@ -93,12 +94,12 @@ static enum ink_err open_file(struct walk *walk, uint32_t segment, int *ret_fd, 
 			return INK_ERR_IO;
 		return INK_OK;
 	}
-	if (walk->io->stat(walk->io->ctx, fd, &status) != 0) {
-		io_close(walk->io, fd);
+	if (io->stat(io->ctx, fd, &status) != 0) {
+		io_close(io, fd);
 		return INK_ERR_IO;
 	}
 	if (!S_ISREG(status.st_mode)) {
-		io_close(walk->io, fd);
+		io_close(io, fd);
 		*ret_fault = WALK_SEGMENT_TYPE;
 		return INK_OK;
 	}
@@ -193,7 +194,7 @@ static enum ink_err switch_to(struct walk *walk, uint32_t segment, enum walk_fau
 	uint64_t size;
 	int fd;
 
-	err = open_file(walk, segment, &fd, &size, ret_fault);
+	err = walk_open_file(walk->io, walk->log_dir, segment, &fd, &size, ret_fault);
 	if (err != INK_OK || *ret_fault != WALK_SOUND)
 		return err;
 	leave_segment(walk);
@@ -297,11 +298,10 @@ static void fill_record(struct walk *walk, const uint8_t *frame)
 }
 
 /* What is wrong with the whole frame in walk->record; the worst first. */
-static enum walk_fault judge(struct walk *walk, const uint8_t *frame)
+static enum walk_fault judge(struct walk *walk, const uint8_t *frame, bool has_digest)
 {
 	const struct ink_header *header = &walk->record.header;
 	size_t used = FRAME_OFF_BODY + (size_t)header->body_size;
-	bool has_digest = frame_has_digest(frame, header);
 
 	walk->record.is_erased = !has_digest &&
 				 bytes_are_zero(walk->record.nonce, INK_NONCE_SIZE) &&
@@ -338,16 +338,37 @@ static enum walk_fault head_fault(const struct walk *walk, enum ink_err err, con
 	return WALK_HEADER;
 }
 
+/* The frame at walk->pos, if it was hashed ahead. */
+static bool take_ahead(struct walk *walk, enum walk_fault *ret_fault)
+{
+	const struct ahead_frame *f =
+		walk->ahead ? ahead_take(walk->ahead, walk->segment, walk->pos) : NULL;
+
+	if (!f)
+		return false;
+	walk->record.header = f->header;
+	memcpy(walk->record.leaf, f->leaf, INK_HASH_SIZE);
+	fill_record(walk, f->bytes);
+	*ret_fault = judge(walk, f->bytes, f->has_digest);
+	walk->seal = f->seal;
+	walk->read_bytes += walk->record_end - walk->pos;
+	return true;
+}
+
 /* The frame at walk->pos.  @ret_fault WALK_SOUND with @ret_is_zero: nothing begins here. */
 static enum ink_err read_frame(struct walk *walk, enum walk_fault *ret_fault, bool *ret_is_zero)
 {
 	const uint8_t *frame;
 	size_t size, whole;
-	enum ink_err err = walk_need(walk, walk->pos, FRAME_OFF_BODY, &frame, &size);
+	enum ink_err err;
 
 	walk->has_record = false;
+	walk->seal = NULL;
 	*ret_is_zero = false;
 	*ret_fault = WALK_SOUND;
+	if (take_ahead(walk, ret_fault))
+		return INK_OK;
+	err = walk_need(walk, walk->pos, FRAME_OFF_BODY, &frame, &size);
 	if (err != INK_OK)
 		return err;
 	if (bytes_are_zero(frame, size < FRAME_ALIGN ? size : FRAME_ALIGN) ||
@@ -374,7 +395,7 @@ static enum ink_err read_frame(struct walk *walk, enum walk_fault *ret_fault, bo
 		return INK_OK;
 	}
 	fill_record(walk, frame);
-	*ret_fault = judge(walk, frame);
+	*ret_fault = judge(walk, frame, frame_has_digest(frame, &walk->record.header));
 	return INK_OK;
 }
 
@@ -402,7 +423,7 @@ static enum ink_err go_to_next(struct walk *walk, enum walk_step *ret_step)
 	*ret_step = WALK_END;
 	walk->place = place_make(walk->segment, (uint32_t)walk->pos);
 	walk->window_size = 0;
-	err = open_file(walk, segment, &fd, &size, &fault);
+	err = walk_open_file(walk->io, walk->log_dir, segment, &fd, &size, &fault);
 	if (err != INK_OK || fault == WALK_SEGMENT_NONE)
 		return err;
 	io_close(walk->io, fd);

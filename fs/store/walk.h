@@ -19,6 +19,9 @@
 #include "inkfs/reader.h"
 #include "io.h"
 
+struct walk_ahead;
+struct ahead_seal;
+
 enum walk_step {
 	WALK_RECORD, /* walk->record is the next of the chain, whole and checked */
 	WALK_END, /* no bytes, or zero bytes where the next frame would begin, and no further segment */
@@ -71,6 +74,10 @@ struct walk {
 	struct ink_record record; /* WALK_RECORD; after WALK_BAD if has_record */
 	bool has_record; /* a whole frame lies there, only it does not fit: SEQ, PREV, DIGEST, PADDING */
 	uint64_t record_end; /* offset behind the frame of record */
+
+	/* Set after walk_open() by who wants other cores to help; the walk is the same. */
+	struct walk_ahead *ahead;      /* borrowed, or NULL */
+	const struct ahead_seal *seal; /* of record: its signatures were checked ahead; or NULL */
 };
 
 /* One sentence for a fault; static storage. */
@@ -123,6 +130,11 @@ INK_MUST_CHECK enum ink_err walk_enter(struct walk *walk, uint32_t segment);
  */
 INK_MUST_CHECK enum ink_err walk_tail(struct walk *walk, bool *ret_is_zero,
 				      uint64_t *ret_tail_size);
+
+/* For walk_ahead.c: open the file of @segment; @ret_fault says why it could not be one, and then nothing is open. */
+INK_MUST_CHECK enum ink_err walk_open_file(const struct io *io, const char *log_dir,
+					   uint32_t segment, int *ret_fd, uint64_t *ret_size,
+					   enum walk_fault *ret_fault);
 
 /* For walk_look.c. */
 

@@ -95,6 +95,7 @@ struct ink_verify_options {
 	const char *vkey;                              /* pinned verification key, or NULL */
 	const struct ink_checkpoint_text *checkpoints; /* to hold the log against; or NULL */
 	size_t checkpoint_count;
+	unsigned thread_count; /* that hash, at most 64; 0: one for each CPU this process may use */
 	ink_finding_fn on_finding;   /* called from the calling thread */
 	ink_progress_fn on_progress; /* NULL: none */
 	void *ctx;

@@ -122,11 +122,35 @@ void sample_segments(const char *path, char *ret_vkey)
 
 /* --- verdicts ------------------------------------------------------------------------------ */
 
+/* What one run says, all of it in order. */
+struct account {
+	struct verdict *verdict; /* NULL: only the hash */
+	uint8_t hash[INK_HASH_SIZE];
+};
+
+static void account_add(struct account *account, const struct ink_finding *finding)
+{
+	char line[8192];
+	int size = snprintf(line, sizeof(line),
+			    "%d %d %d %llu %llu %lld %llu %llu %llu %.4000s %.2000s",
+			    (int)finding->code, (int)finding->severity, finding->has_record,
+			    (unsigned long long)finding->seq, (unsigned long long)finding->place,
+			    (long long)finding->wall_ns, (unsigned long long)finding->inode,
+			    (unsigned long long)finding->offset, (unsigned long long)finding->size,
+			    finding->path ? finding->path : "", finding->text);
+
+	hash_two(account->hash, INK_HASH_SIZE, line, (size_t)size, account->hash);
+}
+
 static void on_finding(void *ctx, const struct ink_finding *finding)
 {
-	struct verdict *verdict = ctx;
+	struct account *account = ctx;
+	struct verdict *verdict = account->verdict;
 
 	assert(ink_finding_name(finding->code) && finding->text);
+	account_add(account, finding);
+	if (!verdict)
+		return;
 	if (finding->severity == INK_OBSERVATION) {
 		verdict->notes[finding->code]++;
 		return;
@@ -138,18 +162,54 @@ static void on_finding(void *ctx, const struct ink_finding *finding)
 		 ink_finding_name(finding->code), finding->text);
 	snprintf(verdict->path, sizeof(verdict->path), "%.500s",
 		 finding->path ? finding->path : "");
+	verdict->code = finding->code;
+	verdict->has_record = finding->has_record;
+	verdict->seq = finding->seq;
 	verdict->offset = finding->offset;
 	verdict->size = finding->size;
 }
 
-void verdict_of(const char *path, const char *vkey, struct verdict *ret_verdict)
+/* However many threads hash, what is found is the same, and in the same order. */
+static void assert_threads_agree(const char *path, const struct ink_verify_options *options,
+				 const struct verdict *verdict, const struct account *account)
 {
-	const struct ink_verify_options options = { .vkey = vkey,
-						    .on_finding = on_finding,
-						    .ctx = ret_verdict };
+	struct account again = { 0 };
+	struct ink_verify_options with_threads = *options;
+	struct ink_verify_result result = { 0 };
+	struct ink_error error = { 0 };
+	enum ink_err err;
+
+	with_threads.ctx = &again;
+	with_threads.thread_count = 3;
+	err = ink_verify(path, &with_threads, &result, &error);
+	if (err == verdict->err && memcmp(again.hash, account->hash, INK_HASH_SIZE) == 0 &&
+	    memcmp(&result, &verdict->result, sizeof(result)) == 0)
+		return;
+	fprintf(stderr, "%s: one thread and three do not find the same: %d %d, %s\n", path,
+		(int)verdict->err, (int)err, verdict->first);
+	abort();
+}
+
+void verdict_with(const char *path, const struct ink_verify_options *options,
+		  struct verdict *ret_verdict)
+{
+	struct account account = { .verdict = ret_verdict };
+	struct ink_verify_options own = *options;
 
 	memset(ret_verdict, 0, sizeof(*ret_verdict));
-	ret_verdict->err = ink_verify(path, &options, &ret_verdict->result, &ret_verdict->error);
+	own.on_finding = on_finding;
+	own.ctx = &account;
+	own.thread_count = 1;
+	ret_verdict->err = ink_verify(path, &own, &ret_verdict->result, &ret_verdict->error);
+	if (!ret_verdict->result.is_live)
+		assert_threads_agree(path, &own, ret_verdict, &account);
+}
+
+void verdict_of(const char *path, const char *vkey, struct verdict *ret_verdict)
+{
+	const struct ink_verify_options options = { .vkey = vkey };
+
+	verdict_with(path, &options, ret_verdict);
 }
 
 bool verdict_is_whole(const struct verdict *verdict)

@@ -27,13 +27,18 @@ struct verdict {
 	enum ink_err err;
 	struct ink_error error;
 	struct ink_verify_result result;
-	unsigned evidence[INK_FIND_NOT_CLOSED + 1];
-	unsigned notes[INK_FIND_NOT_CLOSED + 1];
-	char first[512];       /* the first piece of evidence */
-	char path[512];        /* of it, where it has one */
-	uint64_t offset, size; /* of it */
+	unsigned evidence[INK_FIND_CHECKPOINT_FORK + 1];
+	unsigned notes[INK_FIND_CHECKPOINT_FORK + 1];
+	char first[512]; /* the first piece of evidence */
+	char path[512];  /* of it, where it has one; so the rest */
+	enum ink_finding_code code;
+	bool has_record;
+	uint64_t seq, offset, size;
 };
 
+/* Verified with one thread and with three, which must agree; @options without callbacks. */
+void verdict_with(const char *path, const struct ink_verify_options *options,
+		  struct verdict *ret_verdict);
 void verdict_of(const char *path, const char *vkey, struct verdict *ret_verdict);
 /* Nothing to be desired: intact and closed in order. */
 bool verdict_is_whole(const struct verdict *verdict);
