@@ -22,7 +22,7 @@ threaded='thread store ahead'
 # Inside `make check` the outer make's job server is not ours to use.
 unset MAKEFLAGS MAKELEVEL MFLAGS
 
-names=(layers headers format gcc clang shellcheck symbols ldd hardening install
+names=(layers headers format gcc clang shellcheck symbols ldd standalone hardening install
 	analyser asan tsan valgrind)
 
 describe() {
@@ -34,6 +34,7 @@ describe() {
 	shellcheck) echo "shell scripts" ;;
 	symbols) echo "what libinkfs.a shows its users begins with ink_" ;;
 	ldd) echo "inkfs runs without libfuse" ;;
+	standalone) echo "verify links and runs without libfuse, LMDB and anything that signs" ;;
 	hardening) echo "PIE, full RELRO, no executable stack, stack protector" ;;
 	install) echo "uninstall leaves nothing of install, a build nothing in the tree" ;;
 	analyser) echo "clang-tidy (.clang-tidy) over include, fs and tools" ;;
@@ -129,6 +130,35 @@ check_ldd() {
 	}
 	ldd build/inkfs
 	! ldd build/inkfs | grep -q fuse
+}
+
+# `inkfs verify` as a program of its own: what the linker takes in for it is all that verification rests on.
+check_standalone() {
+	local dir=build/standalone objects foreign
+	build all
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	cat >"$dir/verify.c" <<-'EOT'
+		#include "cmds.h"
+
+		int main(int argc, char **argv)
+		{
+			return cmd_verify.run(argc, argv);
+		}
+	EOT
+	objects=(build/obj/tools/*.o)
+	ar rcs "$dir/libtools.a" "${objects[@]}"
+	gcc -Iinclude -Itools -pthread -o "$dir/verify" "$dir/verify.c" "$dir/libtools.a" \
+		build/libinkfs.a -lcrypto -lsodium -ljansson
+	foreign=$(nm -D --undefined-only "$dir/verify" | awk '{ print $2 }' | sed 's/@.*//' |
+		grep -E '^(fuse_|mdb_|randombytes|crypto_(auth|box|kx|secretbox|sign))' |
+		grep -vx crypto_sign_verify_detached || true)
+	if [[ -n $foreign ]]; then
+		echo "verification links ${foreign//$'\n'/ }"
+		return 1
+	fi
+	build/inkfs init "$dir/store" --origin standalone >"$dir/vkey"
+	"$dir/verify" "$dir/store" --key "@$dir/vkey"
 }
 
 # `grep -q` would close the pipe early, and pipefail take readelf's end for the answer.

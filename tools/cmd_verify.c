@@ -176,6 +176,12 @@ static int run(int argc, char **argv)
 		vkey = target_vkey(args.key);
 		if (!vkey)
 			return EXIT_UNCHECKED;
+		if (!ink_vkey_is_valid(vkey)) {
+			free(vkey);
+			return usage_error(
+				"verify",
+				"--key takes the line that 'inkfs init' printed, or @FILE for a file with it; this is no verification key");
+		}
 	}
 	code = EXIT_UNCHECKED;
 	if (read_checkpoints(&args) && target_init(&target, argv[optind])) {
@@ -193,7 +199,7 @@ const struct cmd cmd_verify = {
 	.summary = "check everything, offline; say intact or what is wrong",
 	.usage =
 		"usage: inkfs verify STORE|MOUNTPOINT [--key VKEY|@FILE] [--checkpoint FILE]...\n"
-		"                    [--json | --quiet]\n"
+		"                    [--threads N] [--json | --quiet]\n"
 		"\n"
 		"Read a whole store, mounted or not, copied or on read-only media, and check every byte, name, time\n"
 		"and writer, the order of all records, the seals and the succession of keys, and the index against\n"
@@ -204,6 +210,7 @@ const struct cmd cmd_verify = {
 		"  --checkpoint FILE\n"
 		"              a checkpoint of 'inkfs checkpoint' that was kept elsewhere, of any age; may be\n"
 		"              given many times.  Finds a cut end, an older copy, and another history\n"
+		"  --threads N hash with N threads; as many as there are CPUs unless told\n"
 		"  --json      print an object (schema inkfs-verify/1)\n"
 		"  --quiet     print nothing but what is against the evidence\n"
 		"\n"

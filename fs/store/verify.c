@@ -61,14 +61,19 @@ enum ink_err verify_io_error(struct verify *v, const char *path)
 
 /* --- before -------------------------------------------------------------------------------- */
 
-static enum ink_err check_options(const struct ink_verify_options *options, struct ink_error *error)
+bool ink_vkey_is_valid(const char *vkey)
 {
 	uint8_t log_key[INK_KEY_SIZE];
 	struct ink_str origin;
 
+	return vkey_setup() && vkey_parse(vkey, &origin, log_key) == INK_OK;
+}
+
+static enum ink_err check_options(const struct ink_verify_options *options, struct ink_error *error)
+{
 	if (!vkey_setup())
 		return error_set(error, INK_ERR_FAILED, "libsodium does not start");
-	if (options->vkey && vkey_parse(options->vkey, &origin, log_key) != INK_OK)
+	if (options->vkey && !ink_vkey_is_valid(options->vkey))
 		return error_set(error, INK_ERR_INVALID, "the given key is not a verification key");
 	return INK_OK;
 }

@@ -136,6 +136,9 @@ INK_API INK_MUST_CHECK enum ink_err ink_verify(const char *path,
 					       struct ink_verify_result *ret_result,
 					       struct ink_error *ret_error);
 
+/* true if this is one line of a verification key, as ink_store_init() gives it. */
+INK_API bool ink_vkey_is_valid(const char *vkey);
+
 /* "digest", "unclean-end", …: stable, for programs. */
 INK_API const char *ink_finding_name(enum ink_finding_code code);
 

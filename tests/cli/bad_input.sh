@@ -97,8 +97,9 @@ err_is </dev/null
 out_has "EVIDENCE pinned-key"
 out_has "NOT INTACT: "
 for key in hello '' "a+12345678+AAAA" "$(tr A B <vkey)"; do
-	run 3 "$inkfs" verify st --key "$key"
+	run 2 "$inkfs" verify st --key "$key"
 	err_is_one_line
+	err_has "the line that 'inkfs init' printed"
 done
 cat vkey vkey >two-keys
 : >no-key

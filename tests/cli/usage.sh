@@ -94,6 +94,10 @@ expect_usage "inkfs verify: --json and --quiet contradict each other; give one; 
 	verify st --json --quiet
 expect_usage "inkfs verify: --key is given twice, but a store has one key; see 'inkfs verify --help'" \
 	verify st --key a --key b
+for count in 0 65 -1 2x ''; do
+	expect_usage "inkfs verify: --threads takes a number from 1 to 64; see 'inkfs verify --help'" \
+		verify st "--threads=$count"
+done
 expect_usage "inkfs key: --check prints nothing, so --json has no use with it; see 'inkfs key --help'" \
 	key st --check a --json
 expect_usage "inkfs log: there is no kind 'WRITE'; see 'inkfs log --help'" log st --kind APPEND,WRITE
