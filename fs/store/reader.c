@@ -9,6 +9,7 @@
 
 struct ink_reader {
 	struct walk walk;
+	bool is_at_end;
 };
 
 static enum ink_err check_first_segment(struct ink_reader *reader, const char *store_path,
@@ -65,6 +66,16 @@ void ink_reader_close(struct ink_reader *reader)
 	free(reader);
 }
 
+void ink_reader_skip_digests(struct ink_reader *reader)
+{
+	reader->walk.skips_digests = true;
+}
+
+bool ink_reader_is_at_end(const struct ink_reader *reader)
+{
+	return reader->is_at_end;
+}
+
 enum ink_err ink_reader_next(struct ink_reader *reader, const struct ink_record **ret_record)
 {
 	struct walk *walk = &reader->walk;
@@ -74,8 +85,10 @@ enum ink_err ink_reader_next(struct ink_reader *reader, const struct ink_record 
 	if (err != INK_OK)
 		return err;
 	*ret_record = NULL;
-	/* A body that was erased later, or damaged: the chain goes on, and is_erased or the caller's check tells. */
-	if (step == WALK_BAD && walk->fault == WALK_DIGEST && walk->record.is_erased) {
+	reader->is_at_end = step == WALK_END;
+	/* A body that was erased later, or damaged: the chain goes on. */
+	if (step == WALK_BAD && walk->fault == WALK_DIGEST) {
+		walk->record.is_damaged = !walk->record.is_erased;
 		walk_accept(walk);
 		step = WALK_RECORD;
 	}

@@ -47,7 +47,7 @@ enum walk_fault {
 	WALK_PADDING,       /* all right but for the padding, which is not zero */
 };
 
-enum { WALK_WINDOW_SIZE = 4 << 20 };
+enum { WALK_WINDOW_SIZE = 4 << 20, WALK_READ_SIZE_MIN = 64 << 10 };
 
 struct walk {
 	const struct io *io;
@@ -61,10 +61,12 @@ struct walk {
 	uint64_t window_pos; /* offset of the window in the segment file */
 	size_t window_size;  /* bytes in it */
 	uint64_t read_bytes; /* since walk_open(), for progress */
+	size_t read_size; /* to ask for at once: little after a jump, more while the walk goes straight on */
 
 	uint64_t pos; /* where the next frame begins */
 	uint64_t next_seq;
 	uint8_t prev[INK_HASH_SIZE]; /* leaf of the record before */
+	bool skips_digests;          /* bodies are not held against their digests */
 	bool has_store_id;           /* set by the first segment header */
 	uint8_t store_id[INK_STORE_ID_SIZE];
 	bool is_entered; /* the segment's header was read */

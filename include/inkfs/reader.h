@@ -20,6 +20,7 @@ struct ink_record {
 	const uint8_t *body;         /* header.body_size bytes; valid until the next call */
 	uint64_t place;
 	bool is_erased; /* nonce and body are zero and do not match the digest */
+	bool is_damaged; /* the body is another than the digest says: never to be shown as what was written */
 };
 
 INK_API INK_MUST_CHECK enum ink_err ink_reader_open(const char *store_path,
@@ -27,10 +28,14 @@ INK_API INK_MUST_CHECK enum ink_err ink_reader_open(const char *store_path,
 						    struct ink_error *ret_error);
 INK_API void ink_reader_close(struct ink_reader *reader);
 
+/* From now on bodies are not held against their digests; headers and chain are checked as ever. */
+INK_API void ink_reader_skip_digests(struct ink_reader *reader);
+
 /*
  * The next record, from GENESIS on (or from behind the last ink_reader_seek()).  Header checksum, leaf, chain and
  * digest are checked.  *ret_record is NULL at the end of the log: no more bytes, or only bytes that are no
- * record that continues the chain.
+ * record that continues the chain.  A record that the chain holds but whose body is not what was recorded comes
+ * with is_erased or is_damaged.
  *
  * INK_ERR_IO (errno): could not read.  Call again later for records that were appended since the end was reached.
  */
@@ -40,9 +45,35 @@ INK_API INK_MUST_CHECK enum ink_err ink_reader_next(struct ink_reader *reader,
 INK_API INK_MUST_CHECK enum ink_err ink_reader_seek(struct ink_reader *reader, uint64_t place,
 						    uint64_t seq);
 
+/*
+ * After ink_reader_next() answered NULL: the log ends there in order (zero bytes or none), which a live one may at
+ * any time.  false: something lies there that is no record continuing the chain.
+ */
+INK_API bool ink_reader_is_at_end(const struct ink_reader *reader);
+
 /* Place of record @seq from the index of an open store. */
 INK_API INK_MUST_CHECK enum ink_err ink_place(struct ink_store *store, uint64_t seq,
 					      uint64_t *ret_place);
+/* One name that an inode has now: entry of folder @parent, made by record @seq (which holds the name itself). */
+typedef bool (*ink_name_fn)(void *ctx, uint64_t parent, uint64_t seq);
+/* Each name of @inode, the oldest first, from the index; false from the callback ends it.  None: INK_OK too. */
+INK_API INK_MUST_CHECK enum ink_err ink_each_name(struct ink_store *store, uint64_t inode,
+						  ink_name_fn each, void *ctx);
+
+/* A run of APPENDs of one file that lie close together in one segment (FORMAT.md section 9, extents). */
+struct ink_run {
+	uint64_t offset; /* in the file, where the run begins */
+	uint64_t place;  /* of the APPEND that begins it */
+	uint64_t seq;    /* of that APPEND */
+};
+/*
+ * The run of file @inode that holds byte @offset, from the index.
+ *
+ * INK_ERR_NOT_FOUND: no byte there.  INK_ERR_DAMAGED: the index is not readable there.
+ */
+INK_API INK_MUST_CHECK enum ink_err ink_run_at(struct ink_store *store, uint64_t inode,
+					       uint64_t offset, struct ink_run *ret_run);
+
 /*
  * A path of @inode as the names are now, from the root, as "/a/b"; any one of several hard links.
  * "(inode N)" if it has no name.  At most @size bytes with NUL; longer ones are cut at the front ("…/b").

@@ -16,6 +16,20 @@ struct fixture {
 	struct ink_store *store;
 };
 
+struct names {
+	unsigned count;
+	uint64_t parents[4], seqs[4];
+};
+
+static bool note_name(void *ctx, uint64_t parent, uint64_t seq)
+{
+	struct names *names = ctx;
+
+	names->parents[names->count] = parent;
+	names->seqs[names->count++] = seq;
+	return names->count < 4;
+}
+
 static int setup_with(void **state, enum ink_profile profile)
 {
 	static struct fixture f;
@@ -428,6 +442,52 @@ static void a_path_is_told_from_the_root_and_cut_at_the_front(void **state)
 	assert_true(strlen(path) > 3000);
 }
 
+static void an_inode_tells_its_names_and_which_record_made_each(void **state)
+{
+	struct fixture *f = *state;
+	struct ink_caller nobody = { 0 };
+	uint64_t a = trial_create(f->store, "a");
+	struct ink_status status;
+	struct names names = { 0 };
+	struct ink_attr attr;
+
+	assert_ok(ink_rename(f->store, &nobody, INK_ROOT_INODE, "a", INK_ROOT_INODE, "b", 0));
+	ink_status(f->store, &status);
+	assert_ok(ink_link(f->store, &nobody, a, INK_ROOT_INODE, "c", &attr));
+	assert_ok(ink_each_name(f->store, a, note_name, &names));
+	assert_int_equal(names.count, 2);
+	assert_int_equal(names.parents[0], INK_ROOT_INODE);
+	assert_int_equal(names.seqs[0], status.record_count - 1);
+	assert_int_equal(names.seqs[1], status.record_count);
+	names.count = 0;
+	assert_ok(ink_each_name(f->store, a + 1, note_name, &names));
+	assert_int_equal(names.count, 0);
+}
+
+static void a_byte_of_a_file_leads_to_the_run_that_holds_it(void **state)
+{
+	enum { SIZE = 40000 };
+	struct fixture *f = *state;
+	uint64_t a = trial_create(f->store, "a"), b = trial_create(f->store, "b");
+	char *data = calloc(1, SIZE);
+	struct ink_run run;
+	uint64_t place;
+
+	assert_int_equal(ink_run_at(f->store, a, 0, &run), INK_ERR_NOT_FOUND);
+	for (int i = 0; i < 4; i++)
+		trial_append(f->store, i == 3 ? b : a, data, SIZE);
+	free(data);
+	/* The second record ends behind 64 KiB, so it begins a run. */
+	assert_ok(ink_run_at(f->store, a, 0, &run));
+	assert_int_equal(run.offset, 0);
+	assert_ok(ink_run_at(f->store, a, SIZE - 1, &run));
+	assert_int_equal(run.offset, 0);
+	assert_ok(ink_run_at(f->store, a, 2 * SIZE - 1, &run));
+	assert_int_equal(run.offset, SIZE);
+	assert_ok(ink_place(f->store, run.seq, &place));
+	assert_int_equal(run.place, place);
+}
+
 int main(void)
 {
 #define S(name) cmocka_unit_test_setup_teardown(name, setup_strict, teardown)
@@ -443,6 +503,8 @@ int main(void)
 		S(cookies_stay_while_a_folder_grows_and_the_store_is_opened_anew),
 		S(a_listing_is_of_one_folder_alone),
 		S(nothing_is_renamed_linked_or_removed_in_the_strict_profile),
+		R(an_inode_tells_its_names_and_which_record_made_each),
+		R(a_byte_of_a_file_leads_to_the_run_that_holds_it),
 		R(the_rotate_profile_renames_to_names_that_are_free),
 		R(hard_links_share_one_file_and_the_last_name_of_bytes_stays),
 		R(what_holds_nothing_may_go),

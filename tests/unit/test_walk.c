@@ -197,6 +197,7 @@ static void a_log_that_grows_can_be_followed(void **state)
 		assert_int_equal(record->header.seq, n);
 		assert_ok(ink_reader_next(reader, &record));
 		assert_null(record);
+		assert_true(ink_reader_is_at_end(reader));
 		/* Half of the next frame is not a record yet. */
 		file_write(file, good, n + 1 < count ? (at[n + 1] + at[n + 2]) / 2 : good_size);
 		assert_ok(ink_reader_next(reader, &record));
@@ -229,6 +230,36 @@ static void the_reader_seeks_and_gives_erased_bodies(void **state)
 	assert_false(record->is_erased);
 	assert_int_equal(record->header.seq, n + 1);
 	ink_reader_close(reader);
+}
+
+static void the_reader_marks_a_damaged_body_and_goes_on(void **state)
+{
+	size_t n = sample_find(good, at, count, INK_APPEND, 0);
+	const struct ink_record *record;
+	struct ink_reader *reader;
+	struct ink_error error;
+	uint8_t *data = malloc(good_size);
+
+	(void)state;
+	memcpy(data, good, good_size);
+	data[at[n] + FRAME_OFF_BODY] ^= 1;
+	file_write(file, data, good_size);
+	free(data);
+	for (unsigned skips = 0; skips < 2; skips++) {
+		assert_ok(ink_reader_open(copy, &reader, &error));
+		if (skips)
+			ink_reader_skip_digests(reader);
+		for (size_t i = 0; i < count; i++) {
+			assert_ok(ink_reader_next(reader, &record));
+			assert_non_null(record);
+			assert_int_equal(record->is_damaged, i == n && !skips);
+			assert_false(record->is_erased);
+		}
+		assert_ok(ink_reader_next(reader, &record));
+		assert_null(record);
+		assert_true(ink_reader_is_at_end(reader));
+		ink_reader_close(reader);
+	}
 }
 
 static void what_is_no_segment_is_not_waited_for(void **state)
@@ -285,6 +316,7 @@ int main(void)
 		cmocka_unit_test(finds_the_next_frame_behind_a_damaged_one),
 		cmocka_unit_test(a_log_that_grows_can_be_followed),
 		cmocka_unit_test(the_reader_seeks_and_gives_erased_bodies),
+		cmocka_unit_test(the_reader_marks_a_damaged_body_and_goes_on),
 		cmocka_unit_test(what_is_no_segment_is_not_waited_for),
 		cmocka_unit_test(every_failing_read_is_an_error_and_no_end),
 	};
