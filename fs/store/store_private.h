@@ -39,7 +39,7 @@ enum {
 	PENDING_WAIT_BYTES = 24 << 20, /* writers wait for the commit */
 	DIRTY_KICK_COUNT = 20000,
 	DIRTY_WAIT_COUNT = 60000,
-	LARGE_SIZE = 256 << 10, /* from here on hashing and writing overlap */
+	LARGE_SIZE = 128 << 10, /* from here on hashing and writing overlap */
 	CLOSING_KICK_COUNT = 4,
 	CLOSING_WAIT_COUNT = 32,
 };
