@@ -11,12 +11,10 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "mounted.h"
 #include "scratch.h"
+#include "shared_mount.h"
 
 enum { FILE_COUNT = 10000, MAKER_COUNT = 2 };
-
-static struct mounted mounted;
 
 static void make_file(const char *folder, unsigned number)
 {
@@ -197,22 +195,6 @@ static void the_space_is_that_of_the_disk_below(void **state)
 	assert_int_equal(here.f_namemax, 255);
 }
 
-static int mount(void **state)
-{
-	(void)state;
-	umask(0);
-	mounted_init(&mounted);
-	mounted_start(&mounted, NULL);
-	return 0;
-}
-
-static int unmount(void **state)
-{
-	(void)state;
-	mounted_release(&mounted);
-	return 0;
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -226,5 +208,5 @@ int main(void)
 
 	if (!mounted_is_possible())
 		return 77;
-	return cmocka_run_group_tests(tests, mount, unmount);
+	return cmocka_run_group_tests(tests, shared_mount, shared_unmount);
 }

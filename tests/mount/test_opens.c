@@ -8,16 +8,11 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "mounted.h"
-
-static struct mounted mounted;
+#include "shared_mount.h"
 
 static void begin(const char *options)
 {
-	struct seen_list old;
-
-	mounted_records(&mounted, &old);
-	seen_free(&old);
+	forget_old_records();
 	mounted_start(&mounted, options);
 }
 
@@ -196,13 +191,6 @@ static int prepare(void **state)
 	return 0;
 }
 
-static int clean_up(void **state)
-{
-	(void)state;
-	mounted_release(&mounted);
-	return 0;
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -216,5 +204,5 @@ int main(void)
 
 	if (!mounted_is_possible())
 		return 77;
-	return cmocka_run_group_tests(tests, prepare, clean_up);
+	return cmocka_run_group_tests(tests, prepare, shared_unmount);
 }
