@@ -17,7 +17,7 @@ layers=(
 	"0 bytes format error"
 	"1 io hash overlay record body=record"
 	"2 frame merkle vkey"
-	"3 segment key index lmdb_read note"
+	"3 segment key index lmdb_read lost note"
 	"4 log catalog walk seal"
 	"5 recover verify proof checkpoint export query reader"
 	"6 store"

@@ -75,6 +75,10 @@ static void describe_mount(struct fields *fields, const struct ink_body_mount *b
 	fields_str(fields, "options", body->options);
 	fields_u64(fields, "monotonic_ns", body->monotonic_ns);
 	fields_u64(fields, "pid", body->pid);
+	fields_u64(fields, "seal_interval_ms", body->seal_interval_ms);
+	fields_u64(fields, "sync_interval_ms", body->sync_interval_ms);
+	fields_u64(fields, "epoch_s", body->epoch_s);
+	fields_u64(fields, "heartbeat_s", body->heartbeat_s);
 }
 
 static void describe_unmount(struct fields *fields, const struct ink_body_unmount *body)
@@ -87,16 +91,34 @@ static void describe_unmount(struct fields *fields, const struct ink_body_unmoun
 	fields_u64(fields, "payload_bytes", body->payload_bytes);
 }
 
-static void describe_recovery(struct fields *fields, const struct ink_body_recovery *body)
+/* The second and further ones (rare) are told apart by their number. */
+static void describe_lost(struct fields *fields, uint64_t seq, unsigned number,
+			  const struct ink_lost *lost)
+{
+	static const char *const names[] = { "lost_name", "lost_bytes", "lost_sha256" };
+	char name[INK_LOST_NAME_SIZE], field[3][32];
+
+	ink_lost_name(seq, number, name);
+	for (unsigned i = 0; i < 3; i++)
+		snprintf(field[i], sizeof(field[i]), number == 0 ? "%s" : "%s_%u", names[i],
+			 number);
+	fields_text(fields, field[0], name);
+	fields_u64(fields, field[1], lost->size);
+	fields_hex(fields, field[2], lost->digest, INK_HASH_SIZE);
+}
+
+static void describe_recovery(struct fields *fields, const struct ink_header *header,
+			      const struct ink_body_recovery *body)
 {
 	fields_u64(fields, "durable", body->durable_size);
 	fields_u64(fields, "unsealed", body->unsealed_count);
-	fields_u64(fields, "lost_bytes", body->lost_bytes);
-	if (body->lost_bytes == 0)
+	fields_u64(fields, "lost_files", body->lost_count);
+	if (body->lost_count == 0)
 		return;
 	fields_u64(fields, "lost_segment", body->lost_place >> 32);
 	fields_u64(fields, "lost_offset", body->lost_place & UINT32_MAX);
-	fields_str(fields, "lost_name", body->lost_name);
+	for (unsigned i = 0; i < body->lost_count; i++)
+		describe_lost(fields, header->seq, i, &body->lost[i]);
 }
 
 static void describe_actor(struct fields *fields, const struct ink_header *header,
@@ -236,7 +258,7 @@ void describe_body(struct fields *fields, const struct replay *replay,
 	case INK_GENESIS: describe_genesis(fields, header, &body->genesis); break;
 	case INK_MOUNT: describe_mount(fields, &body->mount); break;
 	case INK_UNMOUNT: describe_unmount(fields, &body->unmount); break;
-	case INK_RECOVERY: describe_recovery(fields, &body->recovery); break;
+	case INK_RECOVERY: describe_recovery(fields, header, &body->recovery); break;
 	case INK_ACTOR: describe_actor(fields, header, &body->actor); break;
 	case INK_CREATE:
 	case INK_MKDIR:

@@ -57,6 +57,10 @@ static void encode_mount(const union ink_body *b, struct put *put)
 	put_str(put, m->options);
 	put_u64(put, m->monotonic_ns);
 	put_u32(put, m->pid);
+	put_u32(put, m->seal_interval_ms);
+	put_u32(put, m->sync_interval_ms);
+	put_u32(put, m->epoch_s);
+	put_u32(put, m->heartbeat_s);
 }
 
 static bool decode_mount(struct get *get, union ink_body *b)
@@ -71,7 +75,12 @@ static bool decode_mount(struct get *get, union ink_body *b)
 	m->options = get_str(get);
 	m->monotonic_ns = get_u64(get);
 	m->pid = get_u32(get);
-	return true;
+	m->seal_interval_ms = get_u32(get);
+	m->sync_interval_ms = get_u32(get);
+	m->epoch_s = get_u32(get);
+	m->heartbeat_s = get_u32(get);
+	return m->seal_interval_ms > 0 && m->sync_interval_ms > 0 && m->epoch_s > 0 &&
+	       m->heartbeat_s > 0;
 }
 
 static void encode_unmount(const union ink_body *b, struct put *put)
@@ -95,27 +104,35 @@ static void encode_recovery(const union ink_body *b, struct put *put)
 {
 	const struct ink_body_recovery *r = &b->recovery;
 
-	put_u8(put, r->what);
+	put_u8(put, r->lost_count);
 	put_zero(put, 7);
 	put_u64(put, r->durable_size);
 	put_u64(put, r->unsealed_count);
-	put_u64(put, r->lost_bytes);
 	put_u64(put, r->lost_place);
-	put_str(put, r->lost_name);
+	for (unsigned i = 0; i < r->lost_count; i++) {
+		put_u64(put, r->lost[i].size);
+		put_bytes(put, r->lost[i].digest, INK_HASH_SIZE);
+	}
 }
 
 static bool decode_recovery(struct get *get, union ink_body *b)
 {
 	struct ink_body_recovery *r = &b->recovery;
 
-	r->what = get_u8(get);
+	r->lost_count = get_u8(get);
 	get_zero(get, 7);
 	r->durable_size = get_u64(get);
 	r->unsealed_count = get_u64(get);
-	r->lost_bytes = get_u64(get);
 	r->lost_place = get_u64(get);
-	r->lost_name = get_str(get);
-	return r->what == 1 || r->what == 2;
+	if (r->lost_count > INK_LOST_COUNT_MAX || (r->lost_count == 0) != (r->lost_place == 0))
+		return false;
+	for (unsigned i = 0; i < r->lost_count; i++) {
+		r->lost[i].size = get_u64(get);
+		r->lost[i].digest = get_bytes(get, INK_HASH_SIZE);
+		if (r->lost[i].size == 0)
+			return false;
+	}
+	return true;
 }
 
 static void encode_actor(const union ink_body *b, struct put *put)

@@ -10,6 +10,8 @@
 #include <openssl/sha.h>
 
 _Static_assert(SHA256_DIGEST_LENGTH == INK_HASH_SIZE, "SHA-256");
+_Static_assert(sizeof(SHA256_CTX) <= sizeof(struct hash), "the state of a hash fits");
+_Static_assert(_Alignof(SHA256_CTX) <= _Alignof(struct hash), "and lies well");
 
 void hash_data(const void *data, size_t size, uint8_t ret_hash[static INK_HASH_SIZE])
 {
@@ -50,4 +52,19 @@ void hash_node(const uint8_t left[static INK_HASH_SIZE], const uint8_t right[sta
 	SHA256_Update(&ctx, left, INK_HASH_SIZE);
 	SHA256_Update(&ctx, right, INK_HASH_SIZE);
 	SHA256_Final(ret_hash, &ctx);
+}
+
+void hash_init(struct hash *hash)
+{
+	SHA256_Init((SHA256_CTX *)hash->state);
+}
+
+void hash_add(struct hash *hash, const void *data, size_t size)
+{
+	SHA256_Update((SHA256_CTX *)hash->state, data, size);
+}
+
+void hash_finish(struct hash *hash, uint8_t ret_hash[static INK_HASH_SIZE])
+{
+	SHA256_Final(ret_hash, (SHA256_CTX *)hash->state);
 }

@@ -23,4 +23,13 @@ void hash_leaf(const void *entry, size_t size, uint8_t ret_hash[static INK_HASH_
 void hash_node(const uint8_t left[static INK_HASH_SIZE], const uint8_t right[static INK_HASH_SIZE],
 	       uint8_t ret_hash[static INK_HASH_SIZE]);
 
+/* A hash over bytes that come piece by piece. */
+struct hash {
+	uint64_t state[14];
+};
+
+void hash_init(struct hash *hash);
+void hash_add(struct hash *hash, const void *data, size_t size);
+void hash_finish(struct hash *hash, uint8_t ret_hash[static INK_HASH_SIZE]);
+
 #endif

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "segment.h"
+
 struct log {
 	const struct io *io;
 	char dir[PATH_MAX];
@@ -30,11 +32,6 @@ struct log {
 	unsigned closing_count;
 	int closing_fds[CLOSING_MAX];
 };
-
-void log_segment_path(const char *dir, uint32_t index, char *ret_path)
-{
-	snprintf(ret_path, PATH_MAX, "%.*s/%010u.seg", PATH_MAX - 32, dir, index);
-}
 
 static struct log *log_make(const struct log_options *options)
 {
@@ -63,7 +60,7 @@ static enum ink_err segment_make(struct log *log, uint32_t index, int *ret_fd)
 	char path[PATH_MAX];
 	int fd, keep;
 
-	log_segment_path(log->dir, index, path);
+	segment_path(log->dir, index, path);
 	fd = log->io->open(log->io->ctx, path, O_RDWR | O_CREAT | O_EXCL, 0600);
 	if (fd < 0)
 		return INK_ERR_IO;
@@ -121,7 +118,7 @@ enum ink_err log_open(const struct log_options *options, const struct log_positi
 	memcpy(log->last_leaf, at->last_leaf, INK_HASH_SIZE);
 	log->segment = place_segment(at->place);
 	log->end = place_offset(at->place);
-	log_segment_path(log->dir, log->segment, path);
+	segment_path(log->dir, log->segment, path);
 	log->fd = log->io->open(log->io->ctx, path, O_RDWR, 0);
 	if (log->fd < 0 && (errno == EACCES || errno == EPERM)) {
 		/* Finished and protected already, only its successor was lost: make that anew. */
@@ -191,7 +188,7 @@ static enum ink_err rotate(struct log *log)
 		int keep = errno;
 
 		io_close(log->io, fd);
-		log_segment_path(log->dir, log->segment + 1, path);
+		segment_path(log->dir, log->segment + 1, path);
 		(void)log->io->unlink(log->io->ctx, path);
 		errno = keep;
 		return INK_ERR_IO;

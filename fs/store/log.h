@@ -46,9 +46,6 @@ struct log_position {
 
 struct log;
 
-/* The file name of segment @index; @ret_path: PATH_MAX bytes. */
-void log_segment_path(const char *dir, uint32_t index, char *ret_path);
-
 /* Make segment 0.  Refuses an existing one. */
 INK_MUST_CHECK enum ink_err log_create(const struct log_options *options, struct log **ret_log);
 /* Go on writing at @at: the bytes from there on in that segment must be zero or absent. */

@@ -14,8 +14,8 @@
  *       sync the folder; a file with that name and at least these bytes is the same recovery's
  *   (2) remove the segments behind, the last first, sync the folder
  *   (3) cut the segment, sync
- * Then RECOVERY is written as record SEQ.  If that did not come about, the next opening finds SEQ.tail
- * and no record SEQ, and writes it then.
+ * Then RECOVERY is written as record SEQ, with the digests of all of SEQ.tail, SEQ.1.tail, ….  If that did
+ * not come about, the next opening finds them and no record SEQ, and writes it then.
  */
 #ifndef INK_RECOVER_H
 #define INK_RECOVER_H
@@ -37,9 +37,13 @@ struct recover_result {
 	uint64_t replayed_count; /* records that the index had not */
 	uint64_t unsealed_count; /* at the end of the log */
 	uint64_t durable_size;   /* as known before */
-	uint64_t lost_bytes;     /* set aside now, or by a recovery that was cut off */
+	/* Set aside now, or by a recovery that was cut off: as in struct ink_body_recovery. */
+	unsigned lost_count;
 	uint64_t lost_place;
-	char lost_name[64]; /* in lost/; empty if nothing was lost */
+	struct recover_lost {
+		uint64_t size;
+		uint8_t digest[INK_HASH_SIZE];
+	} lost[INK_LOST_COUNT_MAX];
 };
 
 /*
@@ -51,10 +55,5 @@ struct recover_result {
 INK_MUST_CHECK enum ink_err recover(const struct recover_options *options, struct index *index,
 				    struct catalog *catalog, struct recover_result *ret_result,
 				    struct ink_error *ret_error);
-
-/* Are the signatures of this record good, by the keys in force before it?  Only kinds that are signed. */
-bool recover_signatures_are_good(const struct head *head, const struct ink_header *header,
-				 const uint8_t *entry, const uint8_t *nonce, const uint8_t *bytes,
-				 const union ink_body *body);
 
 #endif

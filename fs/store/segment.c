@@ -24,6 +24,11 @@ struct segments {
 	struct slot slots[SEGMENTS_OPEN_MAX];
 };
 
+void segment_path(const char *dir, uint32_t index, char *ret_path)
+{
+	snprintf(ret_path, PATH_MAX, "%.*s/%010u.seg", PATH_MAX - 32, dir, index);
+}
+
 struct segments *segments_open(const struct io *io, const char *dir)
 {
 	struct segments *segments = calloc(1, sizeof(*segments));
@@ -68,7 +73,7 @@ static int open_segment(struct segments *segments, uint32_t index)
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%.*s/%010u.seg", PATH_MAX - 32, segments->dir, index);
+	segment_path(segments->dir, index, path);
 	return segments->io->open(segments->io->ctx, path, O_RDONLY | O_NONBLOCK, 0);
 }
 

@@ -14,6 +14,9 @@ enum { SEGMENTS_OPEN_MAX = 16 };
 
 struct segments;
 
+/* The file of segment @index; @ret_path: PATH_MAX bytes. */
+void segment_path(const char *dir, uint32_t index, char *ret_path);
+
 /* @dir: STORE/log.  NULL without memory. */
 struct segments *segments_open(const struct io *io, const char *dir);
 /* Takes NULL. */

@@ -194,12 +194,28 @@ INK_MUST_CHECK enum ink_err store_flush_refusals(struct ink_store *store, bool i
 struct buffer *store_buffer_take(struct ink_store *store);
 void store_buffer_return(struct ink_store *store, struct buffer *buffer);
 
-/* --- store_open.c --- */
+/* --- store_prepare.c --- */
 
 /* A struct with paths, GENESIS read and the lock taken (unless read-only); nothing else opened. */
 INK_MUST_CHECK enum ink_err store_prepare(const struct io *io, const char *path,
 					  const struct ink_options *options,
 					  struct ink_store **ret_store, struct ink_error *error);
+/* Frees everything, writes nothing.  Takes half-open stores. */
+void store_free(struct ink_store *store);
+
+/* --- store_session.c --- */
+
+struct recover_result;
+/*
+ * RECOVERY if the last end was none, the new epoch, MOUNT; all of it on the disk.  Then the threads.
+ * On failure the store is to be freed.
+ */
+INK_MUST_CHECK enum ink_err store_begin_session(struct ink_store *store,
+						const struct recover_result *result,
+						struct ink_error *error);
+
+/* --- store_open.c, store_init.c --- */
+
 /* ink_store_open() and ink_store_init() on another disk than the system's; for tests. @io outlives the store. */
 INK_MUST_CHECK enum ink_err store_open_on(const struct io *io, const char *path,
 					  const struct ink_options *options,
@@ -209,7 +225,5 @@ INK_MUST_CHECK enum ink_err store_init_on(const struct io *io, const char *path,
 					  const struct ink_init_options *options,
 					  char ret_vkey[static INK_VKEY_SIZE],
 					  struct ink_error *ret_error);
-/* Frees everything, writes nothing.  Takes half-open stores. */
-void store_free(struct ink_store *store);
 
 #endif

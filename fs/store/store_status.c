@@ -14,7 +14,7 @@ static uint64_t count_log_bytes(const struct ink_store *store, uint32_t segment_
 		char path[PATH_MAX];
 		struct stat st;
 
-		log_segment_path(store->log_dir, i, path);
+		segment_path(store->log_dir, i, path);
 		if (stat(path, &st) == 0)
 			bytes += (uint64_t)st.st_size;
 	}

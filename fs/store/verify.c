@@ -239,6 +239,8 @@ static enum ink_err run(struct verify *v)
 	if (err == INK_OK)
 		err = index_finish(v);
 	if (err == INK_OK)
+		err = lost_finish(v);
+	if (err == INK_OK)
 		err = keys_check(v);
 	if (err != INK_OK)
 		return err;
@@ -261,6 +263,7 @@ static void release(struct verify *v)
 	pins_release(v);
 	free(v->actors);
 	free(v->erased);
+	free(v->recoveries);
 	free(v->segments);
 	free(v);
 }

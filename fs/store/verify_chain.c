@@ -345,21 +345,18 @@ static void apply_unmount(struct verify *v, const struct ink_record *record,
 static void check_recovery(struct verify *v, const struct ink_record *record,
 			   const struct ink_body_recovery *body)
 {
-	uint64_t seq = record->header.seq;
+	uint64_t seq = record->header.seq, lost_bytes = 0;
 
-	if ((body->what == 1 && (body->lost_bytes != 0 || body->lost_name.size != 0)) ||
-	    (body->what == 2 && body->lost_bytes == 0))
-		report_record(v, INK_FIND_BODY, record,
-			      "RECOVERY contradicts itself about what was lost");
 	if (body->durable_size > seq || body->unsealed_count > seq ||
 	    (v->chain.is_state_known && body->unsealed_count != seq - 1 - v->chain.last_seal_seq))
 		report_record(v, INK_FIND_BODY, record, "RECOVERY miscounts the records before it");
-	if (body->what == 2)
+	for (unsigned i = 0; i < body->lost_count; i++)
+		lost_bytes += body->lost[i].size;
+	if (body->lost_count > 0)
 		note_record(
 			v, INK_FIND_RECOVERY, record,
-			"an unclean end before this record: %llu bytes were set aside as lost/%.*s, %llu records had no signature yet",
-			(unsigned long long)body->lost_bytes, (int)body->lost_name.size,
-			body->lost_name.data, (unsigned long long)body->unsealed_count);
+			"an unclean end before this record: %llu bytes were set aside in lost/, %llu records had no signature yet",
+			(unsigned long long)lost_bytes, (unsigned long long)body->unsealed_count);
 	else
 		note_record(
 			v, INK_FIND_RECOVERY, record,
@@ -367,8 +364,8 @@ static void check_recovery(struct verify *v, const struct ink_record *record,
 			(unsigned long long)body->unsealed_count);
 }
 
-static void apply_recovery(struct verify *v, const struct ink_record *record,
-			   const struct ink_body_recovery *body)
+static enum ink_err apply_recovery(struct verify *v, const struct ink_record *record,
+				   const struct ink_body_recovery *body)
 {
 	struct chain *chain = &v->chain;
 
@@ -382,6 +379,7 @@ static void apply_recovery(struct verify *v, const struct ink_record *record,
 		check_recovery(v, record, body);
 	chain->session_seq = 0;
 	chain->was_ended = true;
+	return lost_apply(v, record, body);
 }
 
 /* --- the rest ------------------------------------------------------------------------------ */
@@ -449,7 +447,7 @@ static enum ink_err apply_kind(struct verify *v, const struct ink_record *record
 		break;
 	case INK_MOUNT: apply_mount(v, record); break;
 	case INK_UNMOUNT: apply_unmount(v, record, body ? &body->unmount : NULL); break;
-	case INK_RECOVERY: apply_recovery(v, record, body ? &body->recovery : NULL); break;
+	case INK_RECOVERY: return apply_recovery(v, record, body ? &body->recovery : NULL);
 	case INK_ACTOR: return apply_actor(v, record, body ? &body->actor : NULL);
 	case INK_APPEND: v->chain.payload += record->header.body_size; break;
 	case INK_DENIED: v->chain.refusals += body ? body->denied.count : 1; break;
@@ -498,6 +496,7 @@ enum ink_err chain_apply(struct verify *v, const struct ink_record *record,
 	err = apply_kind(v, record, body);
 	if (err != INK_OK)
 		return err;
+	epoch_watch(v, record, body);
 	merkle_append(&chain->tree, record->leaf);
 	memcpy(chain->last_leaf, record->leaf, INK_HASH_SIZE);
 	chain->end_place = record->place + frame_size(record->header.body_size);

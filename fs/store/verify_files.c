@@ -37,13 +37,11 @@ static void report_foreign(struct verify *v, const char *folder, const char *nam
 
 /* --- folders ------------------------------------------------------------------------------- */
 
-typedef void (*entry_fn)(struct verify *v, const char *name, const struct stat *status);
-
 /*
  * Look at each entry of STORE/@folder.  @ret_is_there: false if there is no such folder; a link or file in
  * its place is not one.
  */
-static enum ink_err each_entry(struct verify *v, const char *folder, entry_fn each,
+static enum ink_err each_entry(struct verify *v, const char *folder, files_entry_fn each,
 			       bool *ret_is_there)
 {
 	char *path = verify_join(v, folder);
@@ -84,8 +82,7 @@ static enum ink_err each_entry(struct verify *v, const char *folder, entry_fn ea
 	return v->has_no_memory ? verify_io_error(v, folder) : INK_OK;
 }
 
-/* The same for a folder that this user need not be able to read. */
-static enum ink_err each_readable(struct verify *v, const char *folder, entry_fn each)
+enum ink_err files_each_readable(struct verify *v, const char *folder, files_entry_fn each)
 {
 	bool is_there;
 	enum ink_err err = each_entry(v, folder, each, &is_there);
@@ -182,7 +179,7 @@ enum ink_err files_list(struct verify *v)
 	if (err == INK_OK)
 		err = each_entry(v, "log", check_log_entry, &has_log);
 	if (err == INK_OK)
-		err = each_readable(v, "index", check_index_entry);
+		err = files_each_readable(v, "index", check_index_entry);
 	if (err != INK_OK)
 		return err;
 	if (v->segment_count > 0)

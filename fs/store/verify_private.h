@@ -6,6 +6,7 @@
  *   verify_chain.c  tree, seals, key succession, sessions, actors;
  *   verify_names.c  the name space and the files' sizes, replayed in memory;
  *   verify_index.c  the index, held against that state.
+ * verify_lost.c holds lost/ against the RECOVERY records, verify_epoch.c looks at how long keys lived,
  * verify_files.c looks at what else lies in the folder; verify_report.c hands findings out.
  *
  * Torn or tampered.  Whether a fault can be a crash is known only at the end: it can be if nothing behind it proves
@@ -48,6 +49,14 @@ struct kept_list {
 
 /* --- chain --------------------------------------------------------------------------------- */
 
+/* For verify_epoch.c; CLOCK_BOOTTIME as in the records, 0: not yet. */
+struct epoch_watch {
+	uint64_t length_s; /* that MOUNT gives epochs; 0: not known */
+	uint64_t first_ns; /* first record of the epoch */
+	uint64_t over_ns;  /* first one behind its length */
+	bool is_told;
+};
+
 /* Copied as a whole when a fault may turn out to be the end of the log. */
 struct chain {
 	struct merkle tree;
@@ -75,6 +84,7 @@ struct chain {
 	uint8_t last_leaf[INK_HASH_SIZE];
 	uint64_t next_inode;
 	uint64_t seal_count, session_count, unclean_count;
+	struct epoch_watch watch;
 	char vkey[INK_VKEY_SIZE];
 };
 
@@ -170,6 +180,13 @@ struct pin {
 	uint8_t root[INK_HASH_SIZE];
 };
 
+/* --- lost/ --------------------------------------------------------------------------------- */
+
+struct recovery_seen {
+	uint64_t seq;
+	unsigned count; /* of the files that it names */
+};
+
 /* --- all of it ----------------------------------------------------------------------------- */
 
 struct verify {
@@ -198,6 +215,9 @@ struct verify {
 	size_t actor_count, actor_room;
 	struct erased *erased;
 	size_t erased_count, erased_room;
+
+	struct recovery_seen *recoveries;
+	size_t recovery_count, recovery_room;
 
 	struct pin *pins; /* ascending by size */
 	size_t pin_count;
@@ -279,6 +299,20 @@ const char *vdb_name(enum vdb db);
 /* verify_files.c */
 INK_MUST_CHECK enum ink_err files_list(struct verify *v);
 bool files_is_live(struct verify *v);
+typedef void (*files_entry_fn)(struct verify *v, const char *name, const struct stat *status);
+/* Each entry of STORE/@folder; nothing if it is not there, no folder, or not for this user to read. */
+INK_MUST_CHECK enum ink_err files_each_readable(struct verify *v, const char *folder,
+						files_entry_fn each);
+
+/* verify_lost.c */
+/* RECOVERY: hold the files that it names against it.  @body NULL: damaged. */
+INK_MUST_CHECK enum ink_err lost_apply(struct verify *v, const struct ink_record *record,
+				       const struct ink_body_recovery *body);
+/* All records are known: what else lies in lost/? */
+INK_MUST_CHECK enum ink_err lost_finish(struct verify *v);
+
+/* verify_epoch.c: with each record, after it was applied. */
+void epoch_watch(struct verify *v, const struct ink_record *record, const union ink_body *body);
 
 /* verify_keys.c */
 INK_MUST_CHECK enum ink_err keys_check(struct verify *v);

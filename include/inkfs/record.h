@@ -23,6 +23,8 @@ enum {
 	INK_NAME_SIZE_MAX = 255,
 	INK_TARGET_SIZE_MAX = 4095,
 	INK_CI_COUNT_MAX = 64,
+	INK_LOST_COUNT_MAX = 64,
+	INK_LOST_NAME_SIZE = 32, /* with NUL */
 	INK_APPEND_SIZE_MAX = 1 << 20,
 	INK_BODY_SIZE_MAX = 65535, /* of every kind but APPEND */
 };
@@ -154,6 +156,11 @@ struct ink_body_mount {
 	struct ink_str options;
 	uint64_t monotonic_ns;
 	uint32_t pid;
+	/* In force in this session, none of them 0. */
+	uint32_t seal_interval_ms;
+	uint32_t sync_interval_ms;
+	uint32_t epoch_s;
+	uint32_t heartbeat_s;
 };
 
 struct ink_body_unmount {
@@ -162,13 +169,19 @@ struct ink_body_unmount {
 	uint64_t payload_bytes;
 };
 
+/* A tail that recovery set aside: all of one file in lost/. */
+struct ink_lost {
+	uint64_t size;         /* bytes, above 0 */
+	const uint8_t *digest; /* INK_HASH_SIZE bytes: H of the file */
+};
+
+/* Number i of @lost is the file that ink_lost_name(seq of the record, i) names. */
 struct ink_body_recovery {
-	uint8_t what; /* 1 nothing cut, 2 a tail set aside */
+	uint8_t lost_count; /* 0: nothing was cut */
 	uint64_t durable_size;
 	uint64_t unsealed_count;
-	uint64_t lost_bytes;
-	uint64_t lost_place;
-	struct ink_str lost_name;
+	uint64_t lost_place; /* of the first lost byte; 0 if nothing was cut */
+	struct ink_lost lost[INK_LOST_COUNT_MAX];
 };
 
 struct ink_body_actor {
@@ -281,6 +294,8 @@ INK_API const char *ink_kind_name(uint8_t kind);
 INK_API const char *ink_op_name(uint16_t op);
 /* "close", "sync", …; NULL for a number that is no reason. */
 INK_API const char *ink_seal_reason_name(uint8_t reason);
+/* The name in lost/ of the @number-th file (from 0) that RECOVERY record @seq tells of. */
+INK_API void ink_lost_name(uint64_t seq, unsigned number, char ret_name[static INK_LOST_NAME_SIZE]);
 
 /*
  * Decode the @size bytes of a body of @kind.  @ret_body borrows from @bytes.

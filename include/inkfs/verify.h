@@ -42,6 +42,7 @@ enum ink_finding_code {
 	INK_FIND_INDEX_AHEAD, /* the index, or a seal, knows of records that the log lacks: cut */
 	INK_FIND_KEY_FILE,    /* key file damaged or of another store */
 	INK_FIND_VKEY_FILE,
+	INK_FIND_LOST_FILE, /* a file in lost/ is not what RECOVERY set aside */
 	INK_FIND_ERASED,
 	/* observations */
 	INK_FIND_UNCLEAN_END, /* a session without UNMOUNT */
@@ -53,6 +54,9 @@ enum ink_finding_code {
 	INK_FIND_NO_INDEX,
 	INK_FIND_INDEX_BEHIND,
 	INK_FIND_NOT_CLOSED,
+	INK_FIND_LOST_MISSING, /* a file that RECOVERY set aside is not there */
+	INK_FIND_LOST_UNNAMED, /* one that no RECOVERY names yet */
+	INK_FIND_EPOCH_LONG,   /* a seal key was in force for much longer than it should */
 	/* evidence again: against a checkpoint from outside */
 	INK_FIND_CHECKPOINT,       /* not signed by this store's key, or not of its origin */
 	INK_FIND_CHECKPOINT_AHEAD, /* it has records that the log lacks: cut, or an older copy */

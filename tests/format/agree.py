@@ -37,6 +37,7 @@ DATA = "index/data.mdb"
 DENSE_HEAD, DENSE_TAIL, STRIDE = 400, 600, 7
 INDEX_FLIPS = 600
 SHOWN_MAX = 40
+COMPARED = {"lost-file", "lost-missing", "lost-unnamed", "epoch-long"}  # found by both or neither
 
 
 class Odd(Enum):
@@ -193,7 +194,11 @@ def folders(store: str) -> Iterator[Case]:
                  "log/0000000000.seg.bak",
                  "index/foreign", "log/4294967296.seg"):
         yield Case(store, f"foreign file {name}", put(name, b"x"), exit_code=1)
-    yield Case(store, "a file in lost/", put("lost/x", b"x"), exit_code=0)
+    for name in ("x", "1.tail", f"{1:020}.0.tail", f"{1:020}.64.tail", f"{1 << 64}.tail",
+                 f"{1:020}.tail", f"{1:020}.1.tail"):
+        yield Case(store, f"lost/{name} is there", put(f"lost/{name}", b"x"), exit_code=1)
+    for name in ("tail.new", f"{999999:020}.tail", f"{(1 << 64) - 1:020}.63.tail"):
+        yield Case(store, f"lost/{name} is there", put(f"lost/{name}", b"x"), exit_code=0)
     yield Case(store, "no vkey", put("vkey", None))
     yield Case(store, "no lock", put("lock", None))
     yield Case(store, "no index", lambda _s: {DATA: None, "index/lock.mdb": None}, exit_code=0)
@@ -210,6 +215,20 @@ def odd_files(store: str) -> Iterator[Case]:
             # Keys may lie elsewhere, so a link to them is nobody's business.
             exit_code = None if file.startswith("keys/") else 1
             yield Case(store, f"{odd.value} as {file}", put(file, odd), exit_code=exit_code)
+
+
+def lost_files(store: str, root: Path) -> Iterator[Case]:
+    """What recovery set aside in a store of the shape `torn`."""
+    (file,) = (f"lost/{entry.name}" for entry in (root / "lost").iterdir())
+    data = (root / file).read_bytes()
+    for pos in range(0, len(data), 9):
+        yield Case(store, f"flip {file} byte {pos}", flip(file, pos), exit_code=1)
+    for name, other in (("shorter", data[:-1]), ("longer", data + b"\0"), ("empty", b""),
+                        ("a folder", Odd.FOLDER), ("a link", Odd.LINK), ("a pipe", Odd.PIPE)):
+        yield Case(store, f"{file} {name}", put(file, other), exit_code=1)
+    yield Case(store, f"{file} missing", put(file, None), exit_code=0)
+    second = file.replace(".tail", ".1.tail")
+    yield Case(store, f"{second} more", put(second, data), exit_code=1)
 
 
 def small_files(store: str, root: Path, other_key: str) -> Iterator[Case]:
@@ -271,6 +290,7 @@ def all_cases(stores: Path) -> Iterator[Case]:
     yield from additions("small", data)
     yield from folders("small")
     yield from odd_files("small")
+    yield from lost_files("torn", stores / "torn")
     yield from small_files("small", root, keys["big"])
     yield from segments("big", stores / "big")
     killed = (stores / "killed" / SEGMENT).read_bytes()
@@ -310,7 +330,7 @@ def compare(program: str, store: Path, case: Case) -> Outcome:
     outcome = Outcome(f"{Path(case.store).name}: {case.name}", codes=codes)
     if ours != theirs:
         outcome.faults.append(f"verify.py says {ours} ({codes}), "
-                              f"inkfs says {theirs} ({summary_codes(summary)})")
+                              f"inkfs says {theirs} ({','.join(sorted(summary_codes(summary)))})")
     elif case.exit_code not in (None, ours):
         outcome.faults.append(f"both say {ours} ({codes}), not {case.exit_code}")
     elif ours < 2:
@@ -319,12 +339,14 @@ def compare(program: str, store: Path, case: Case) -> Outcome:
                            for key in ("records", "root", "closed")
                            if (mine := getattr(result, key)) != told.get(key)
                            and not (key == "root" and result.records == 0)]
+        here, there = COMPARED & set(codes.split(",")), COMPARED & summary_codes(summary)
+        if here != there:
+            outcome.faults.append(f"verify.py finds {here}, inkfs {there}")
     return outcome
 
 
-def summary_codes(summary: dict[str, Any]) -> str:
-    codes = {finding.get("code") for finding in summary.get("findings", ())}
-    return ",".join(sorted(map(str, codes)))
+def summary_codes(summary: dict[str, Any]) -> set[str]:
+    return {str(finding.get("code")) for finding in summary.get("findings", ())}
 
 
 def run_case(program: str, stores: Path, scratch: Path, case: Case) -> Outcome:

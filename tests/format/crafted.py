@@ -50,6 +50,11 @@ class Session:
         self.w.next_epoch(reason=8, durable=self.w.tree.size)
 
 
+def recovery_body(unsealed: int, count: int = 0, place: int = 0, tails: tuple[bytes, ...] = (),
+                  zero: bytes = bytes(7)) -> bytes:
+    return bytes([count]) + zero + u64(0, unsealed, place) + b"".join(tails)
+
+
 CRAFTS: list[Craft] = []
 Rule = Callable[[Session], None]
 
@@ -200,9 +205,7 @@ record(BAD, "ANCHOR of a larger size", Kind.ANCHOR,
 record(BAD, "ANCHOR of the future", Kind.ANCHOR,
        bytes([1]) + bytes(7) + u64(999) + NO_NAME + u32(0))
 record(BAD, "ERASE of the future", Kind.ERASE, u64(999) + text("w") + text("y"))
-record(BAD, "RECOVERY of an unknown thing", Kind.RECOVERY,
-       bytes([3]) + bytes(7) + u64(0, 0, 0, 0) + NO_NAME)
-record(BAD, "MOUNT in a session", Kind.MOUNT, NO_NAME * 6 + u64(1) + u32(1))
+record(BAD, "MOUNT in a session", Kind.MOUNT, NO_NAME * 6 + u64(1) + u32(1, 1, 1, 1, 1))
 record(BAD, "UNMOUNT that counts wrongly", Kind.UNMOUNT, bytes([1]) + bytes(7) + u64(99, 4))
 record(BAD, "a second GENESIS", Kind.GENESIS, bytes(300), 1)
 
@@ -331,7 +334,7 @@ def _unmount_twice(s: Session) -> None:
 
 @craft(BAD, "APPEND between RECOVERY and MOUNT")
 def _append_recovered(s: Session) -> None:
-    s.w.add(Kind.RECOVERY, bytes([1]) + bytes(7) + u64(0, 4, 0, 0) + NO_NAME)
+    s.w.add(Kind.RECOVERY, recovery_body(4))
     s.append(3, 4, b"x")
     s.open()
 
@@ -341,9 +344,9 @@ def _mount_twice(s: Session) -> None:
     s.open()
 
 
-def recovery(s: Session, unsealed: int) -> None:
-    body = bytes([1]) + bytes(7) + u64(0, unsealed, 0, 0) + NO_NAME
-    s.w.add(Kind.RECOVERY, body)
+def recovery(s: Session, unsealed: int, count: int = 0, place: int = 0,
+             tails: tuple[bytes, ...] = (), zero: bytes = bytes(7)) -> None:
+    s.w.add(Kind.RECOVERY, recovery_body(unsealed, count, place, tails, zero))
     s.open()
 
 
@@ -355,6 +358,55 @@ def _recovered(s: Session) -> None:
 @craft(BAD, "RECOVERY that counts unsealed records wrongly")
 def _recovered_wrong(s: Session) -> None:
     recovery(s, 1)
+
+
+TAIL = u64(7) + sha256(b"a tail\n")
+
+
+@craft(INTACT, "a RECOVERY whose tail is not there")
+def _recovered_tail(s: Session) -> None:
+    recovery(s, 4, 1, 999, (TAIL,))
+
+
+@craft(INTACT, "a RECOVERY of 64 tails")
+def _recovered_tails(s: Session) -> None:
+    recovery(s, 4, 64, 999, (TAIL,) * 64)
+
+
+for title, fields in {
+    "of 65 tails": (65, 999, (TAIL,) * 65),
+    "with a tail too few": (2, 999, (TAIL,)),
+    "with a tail too many": (1, 999, (TAIL,) * 2),
+    "of nothing, somewhere": (0, 999),
+    "of something, nowhere": (1, 0, (TAIL,)),
+    "of an empty tail": (1, 999, (u64(0) + sha256(b""),)),
+    "with a bit in its zeros": (1, 999, (TAIL,), b"\0\0\0\0\0\0\1"),
+}.items():
+    craft(BAD, f"RECOVERY {title}")(lambda s, fields=fields: recovery(s, 4, *fields))
+
+
+# --- how long epochs take ------------------------------------------------------------------------
+
+
+def epoch_of(s: Session, *seconds: int) -> None:
+    """Lines at these times after MOUNT; epochs are to take 10 s."""
+    for second in seconds:
+        s.w.boot_shift = second * 1_000_000_000
+        s.append(3, s.payload, b"x")
+
+
+craft(INTACT, "an epoch that took a little long")(lambda s: epoch_of(s, 12, 31))
+craft(INTACT, "an epoch that did not end")(lambda s: epoch_of(s, 12, 33))
+craft(INTACT, "a machine that slept in an epoch")(lambda s: epoch_of(s, 5000, 5002))
+
+
+@craft(INTACT, "seals and epochs long after the last line")
+def _idle(s: Session) -> None:
+    epoch_of(s, 12)
+    s.w.boot_shift = 10**13
+    s.w.seal(4)
+    s.w.next_epoch(reason=7)
+    epoch_of(s, 20_000, 20_005)
 
 
 @craft(INTACT, "seals of all reasons")

@@ -255,10 +255,17 @@ class Mount(NamedTuple):
     texts: tuple[bytes, ...]
     monotonic_ns: int
     pid: int
+    seal_interval_ms: int
+    sync_interval_ms: int
+    epoch_s: int
+    heartbeat_s: int
 
 
 def parse_mount(c: Cursor) -> Mount:
-    return Mount(tuple(c.str() for _ in range(6)), c.u64(), c.u32())
+    mount = Mount(tuple(c.str() for _ in range(6)), c.u64(), c.u32(), c.u32(), c.u32(), c.u32(),
+                  c.u32())
+    require(all(mount[3:]), "MOUNT has an interval of zero")
+    return mount
 
 
 class Unmount(NamedTuple):
@@ -274,20 +281,27 @@ def parse_unmount(c: Cursor) -> Unmount:
     return Unmount(reason, c.u64(), c.u64())
 
 
+class Lost(NamedTuple):
+    size: int
+    digest: bytes
+
+
 class Recovery(NamedTuple):
-    what: int
     durable: int
     unsealed: int
-    lost_bytes: int
-    lost_place: int
-    lost_name: bytes
+    place: int
+    lost: tuple[Lost, ...]
 
 
 def parse_recovery(c: Cursor) -> Recovery:
-    what = c.u8()
-    require(1 <= what <= 2, "RECOVERY says an unknown thing")
+    count = c.u8()
+    require(count <= 64, "RECOVERY names more than 64 tails")
     c.zero(7)
-    return Recovery(what, c.u64(), c.u64(), c.u64(), c.u64(), c.str())
+    durable, unsealed, place = c.u64(), c.u64(), c.u64()
+    require((place == 0) == (count == 0), "RECOVERY contradicts itself about what was cut")
+    lost = tuple(Lost(c.u64(), c.take(32)) for _ in range(count))
+    require(all(tail.size for tail in lost), "RECOVERY names an empty tail")
+    return Recovery(durable, unsealed, place, lost)
 
 
 class Actor(NamedTuple):

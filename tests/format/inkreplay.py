@@ -12,11 +12,13 @@ from stat import S_IFDIR, S_IFMT, S_IFREG
 from typing import Any
 
 from inkformat import (NAMELESS, REASON_UNMOUNT, ROOT_INODE, SEALS, ZERO_HASH, Actor, Attr, Bad,
-                       Genesis, Kind, Merkle, Name, Node, Record, Rename, Seal, Unmount,
-                       is_signed, parse_body, require, signed_message)
+                       Genesis, Kind, Lost, Merkle, Mount, Name, Node, Record, Rename, Seal,
+                       Unmount, is_signed, parse_body, require, signed_message)
 from inkkeys import is_origin_of
 
 OUTSIDE = (Kind.GENESIS, Kind.MOUNT, Kind.RECOVERY, *SEALS, Kind.ERASE, Kind.ANCHOR)
+SECOND_NS = 1_000_000_000
+PATIENCE_NS = 10 * SECOND_NS
 RUN_GAP_MAX, RUN_SIZE_MAX = 4096, 65536
 
 Note = Callable[[str, Record, str], None]  # code, record, text
@@ -61,6 +63,11 @@ class State:
     session: int = 0  # seq of its MOUNT
     was_ended: bool = True  # UNMOUNT or RECOVERY since the last MOUNT, if there was one
     is_closed: bool = False
+    recoveries: dict[int, tuple[Lost, ...]] = field(default_factory=dict)
+    epoch_ns: int = 0  # as the last MOUNT says
+    epoch_begin: int = 0  # boot time of the first activity, and of the first behind epoch_ns
+    epoch_over: int = 0
+    is_epoch_long: bool = False
     payload: int = 0
     payload_before: int = 0  # the last MOUNT
     refusals: int = 0
@@ -126,6 +133,23 @@ class Replay:
         else:
             body = parse_body(record.kind, record.body)
         getattr(self, "_" + record.kind.name.lower())(record, body)
+        self._watch_epoch(record)
+
+    def _watch_epoch(self, record: Record) -> None:
+        """Section 6, overlong epoch."""
+        state, now = self.state, record.boot_ns
+        if record.kind in (Kind.EPOCH, Kind.REKEY):
+            state.epoch_begin = state.epoch_over = 0
+            state.is_epoch_long = False
+        if record.kind in SEALS or not state.session or not state.epoch_ns:
+            return
+        if not state.epoch_begin:
+            state.epoch_begin = now
+        elif not state.epoch_over:
+            state.epoch_over = now if now - state.epoch_begin >= state.epoch_ns else 0
+        elif not state.is_epoch_long and now - state.epoch_over > state.epoch_ns + PATIENCE_NS:
+            state.is_epoch_long = True
+            self.observation("epoch-long", record, "the epoch did not end when it should")
 
     # --- keys and seals --------------------------------------------------------------------
 
@@ -179,8 +203,9 @@ class Replay:
 
     # --- sessions --------------------------------------------------------------------------
 
-    def _mount(self, record: Record, _body: Any) -> None:
+    def _mount(self, record: Record, body: Mount | None) -> None:
         state = self.state
+        state.epoch_ns = body.epoch_s * SECOND_NS if body else 0
         was_ended = state.was_ended
         state.session, state.payload_before, state.was_ended = record.seq, state.payload, False
         require(was_ended, "MOUNT, but nothing ended the session before", "session")
@@ -198,12 +223,10 @@ class Replay:
             self.observation("unclean-end", record,
                              f"session of record {state.session} has no UNMOUNT")
         self.observation("recovery", record,
-                         f"{body.lost_bytes} bytes were set aside" if body.lost_bytes
+                         f"{len(body.lost)} tails were set aside" if body.lost
                          else "an unclean end, nothing lost")
         state.session, state.was_ended = 0, True
-        require(body.what == 2 or (body.lost_bytes, body.lost_name) == (0, b""),
-                "nothing cut, yet lost")
-        require(body.what == 1 or body.lost_bytes > 0, "a tail was cut, yet nothing lost")
+        state.recoveries[record.seq] = body.lost
         require(body.durable <= record.seq, "durable size is beyond the record")
         require(body.unsealed == record.seq - 1 - state.last_seal,
                 "unsealed records are miscounted")

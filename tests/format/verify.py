@@ -21,7 +21,7 @@ from pathlib import Path
 
 import inkindex
 import inklmdb
-from inkformat import Bad, Genesis, Record, Unknown
+from inkformat import Bad, Genesis, Record, Unknown, sha256
 from inkkeys import is_log_key_line, is_vkey, make_vkey, seal_keys
 from inklog import Damage, Log, is_torn_start, read_log, seals_behind
 from inkreplay import Replay, State
@@ -81,6 +81,7 @@ class Verifier:
         self._replay(log)
         self._judge_end(log)
         self._check_segments(log)
+        self._check_lost()
         self._check_keys()
         return self._finish()
 
@@ -209,6 +210,34 @@ class Verifier:
                 self._find("segment-tail", EVIDENCE,
                            f"segment {index} is longer than segments may be")
 
+    # --- lost/ -------------------------------------------------------------------------------
+
+    def _check_lost(self) -> None:
+        folder = self.store / "lost"
+        named = {lost_name(seq, number): tail for seq, tails in self.state.recoveries.items()
+                 for number, tail in enumerate(tails)}
+        is_there = folder.is_dir() and not folder.is_symlink()
+        entries = {entry.name: entry for entry in os.scandir(folder)} if is_there else {}
+        for name, tail in named.items():
+            if name not in entries:
+                self._find("lost-missing", OBSERVATION, f"lost/{name} is not there")
+                continue
+            data = read_regular(folder / name)
+            if data is None or (len(data), sha256(data)) != tail:
+                self._find("lost-file", EVIDENCE, f"lost/{name} is not what was set aside")
+        for name, entry in sorted(entries.items()):
+            self._check_lost_entry(entry, name in named)
+
+    def _check_lost_entry(self, entry: os.DirEntry[str], is_named: bool) -> None:
+        match = re.fullmatch(r"([0-9]{20})(\.[1-9]|\.[1-5][0-9]|\.6[0-3])?\.tail", entry.name)
+        is_ours = (match and int(match[1]) < 1 << 64) or entry.name == "tail.new"
+        if not is_ours or not entry.is_file(follow_symlinks=False):
+            self._find("foreign-file", EVIDENCE, f"lost/{entry.name} does not belong there")
+        elif not match or (int(match[1]) >= self.state.tree.size and not is_named):
+            self._find("lost-unnamed", OBSERVATION, f"lost/{entry.name}: of a cut-off opening")
+        elif not is_named:
+            self._find("foreign-file", EVIDENCE, f"no RECOVERY names lost/{entry.name}")
+
     # --- keys --------------------------------------------------------------------------------
 
     def _check_keys(self) -> None:
@@ -261,6 +290,10 @@ class Verifier:
         result.records, result.root = state.tree.size, state.tree.root().hex()
         result.intact = all(finding.severity != EVIDENCE for finding in result.findings)
         return result
+
+
+def lost_name(seq: int, number: int) -> str:
+    return f"{seq:020}.{number}.tail" if number else f"{seq:020}.tail"
 
 
 # --- files ---------------------------------------------------------------------------------------

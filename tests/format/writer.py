@@ -62,6 +62,7 @@ class Writer:
         self.tree = Merkle()
         self.prev = ZERO_HASH
         self.epoch = 0
+        self.boot_shift = 0  # added to the boot clock, ns
         self.segments: list[bytearray] = []
         self._begin_segment()
 
@@ -76,7 +77,8 @@ class Writer:
         """Append one record and return its number; `signers` add their signatures to the body."""
         seq, size = self.tree.size, len(body) + 64 * len(signers)
         front = b"".join((bytes([1, kind, 0, 0]), u32(size),
-                          u64(seq, WALL_NS + seq * STEP_NS, seq * STEP_NS, inode, offset),
+                          u64(seq, WALL_NS + seq * STEP_NS, seq * STEP_NS + self.boot_shift, inode,
+                              offset),
                           u32(1000, 1000), u64(actor), self.prev))
         nonce = self.random.randbytes(16)
         message = DOMAINS.get(kind, b"") + b"\0" + front + nonce + body
@@ -127,7 +129,7 @@ class Writer:
 
     def mount(self) -> int:
         texts = map(text, ("0.1.0", "host", "boot", "kernel", "/mnt", "rw"))
-        return self.add(Kind.MOUNT, b"".join(texts) + u64(1) + u32(42))
+        return self.add(Kind.MOUNT, b"".join(texts) + u64(1) + u32(42, 100, 1000, 10, 600))
 
     def unmount(self, records: int, payload_bytes: int) -> int:
         return self.add(Kind.UNMOUNT, bytes([1]) + bytes(7) + u64(records, payload_bytes))

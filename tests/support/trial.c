@@ -217,7 +217,7 @@ uint64_t count_losses(const char *path)
 			continue;
 		assert_ok(ink_body_decode(INK_RECOVERY, record->body, record->header.body_size,
 					  &body));
-		count += body.recovery.what == 2;
+		count += body.recovery.lost_count > 0;
 	}
 	ink_reader_close(reader);
 	return count;

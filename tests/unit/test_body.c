@@ -104,6 +104,23 @@ static void any_genesis(struct rng *rng, struct ink_body_genesis *g)
 	};
 }
 
+static uint32_t any_count(struct rng *rng)
+{
+	return 1 + (uint32_t)rng_below(rng, UINT32_MAX);
+}
+
+static void any_recovery(struct rng *rng, struct ink_body_recovery *r)
+{
+	*r = (struct ink_body_recovery){
+		.lost_count = (uint8_t)rng_below(rng, INK_LOST_COUNT_MAX + 1),
+		.durable_size = rng_next(rng),
+		.unsealed_count = rng_next(rng),
+	};
+	r->lost_place = r->lost_count ? 1 + rng_below(rng, UINT32_MAX) : 0;
+	for (unsigned i = 0; i < r->lost_count; i++)
+		r->lost[i] = (struct ink_lost){ 1 + rng_below(rng, UINT32_MAX), text + 7 * i };
+}
+
 static void any_rest(struct rng *rng, uint8_t kind, union ink_body *b)
 {
 	switch (kind) {
@@ -111,20 +128,15 @@ static void any_rest(struct rng *rng, uint8_t kind, union ink_body *b)
 		b->mount = (struct ink_body_mount){ any_str(rng, 20),   any_str(rng, 64),
 						    any_str(rng, 36),   any_str(rng, 64),
 						    any_str(rng, 4096), any_str(rng, 4096),
-						    rng_next(rng),      (uint32_t)rng_next(rng) };
+						    rng_next(rng),      (uint32_t)rng_next(rng),
+						    any_count(rng),     any_count(rng),
+						    any_count(rng),     any_count(rng) };
 		break;
 	case INK_UNMOUNT:
 		b->unmount = (struct ink_body_unmount){ (uint8_t)(1 + rng_below(rng, 3)),
 							rng_next(rng), rng_next(rng) };
 		break;
-	case INK_RECOVERY:
-		b->recovery = (struct ink_body_recovery){ (uint8_t)(1 + rng_below(rng, 2)),
-							  rng_next(rng),
-							  rng_next(rng),
-							  rng_next(rng),
-							  rng_next(rng),
-							  any_str(rng, 64) };
-		break;
+	case INK_RECOVERY: any_recovery(rng, &b->recovery); break;
 	case INK_RENAME:
 		b->rename = (struct ink_body_rename){ rng_next(rng), rng_next(rng), any_name(rng),
 						      any_name(rng) };
@@ -459,9 +471,20 @@ static void counts_and_choices_are_held_to_their_limits(void **state)
 	assert_refused(INK_UNMOUNT, &b);
 	b.unmount.reason = 4;
 	assert_refused(INK_UNMOUNT, &b);
-	any_body(&rng, INK_RECOVERY, &b);
-	b.recovery.what = 3;
+	b.recovery = (struct ink_body_recovery){ .lost_place = 1 };
 	assert_refused(INK_RECOVERY, &b);
+	b.recovery = (struct ink_body_recovery){ .lost_count = 1, .lost = { { 1, text } } };
+	assert_refused(INK_RECOVERY, &b);
+	b.recovery = (struct ink_body_recovery){ .lost_count = 1,
+						 .lost_place = 1,
+						 .lost = { { 0, text } } };
+	assert_refused(INK_RECOVERY, &b);
+	for (unsigned which = 0; which < 4; which++) {
+		any_body(&rng, INK_MOUNT, &b);
+		*(uint32_t *[]){ &b.mount.seal_interval_ms, &b.mount.sync_interval_ms,
+				 &b.mount.epoch_s, &b.mount.heartbeat_s }[which] = 0;
+		assert_refused(INK_MOUNT, &b);
+	}
 	any_body(&rng, INK_DENIED, &b);
 	b.denied.op = 13;
 	assert_refused(INK_DENIED, &b);

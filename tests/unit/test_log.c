@@ -12,6 +12,7 @@
 #include "hash.h"
 #include "inkfs/reader.h"
 #include "scratch.h"
+#include "segment.h"
 
 struct fixture {
 	char store[PATH_MAX], dir[PATH_MAX];
@@ -79,7 +80,7 @@ static enum ink_err sync_all(struct fixture *f)
 
 static void path_of(struct fixture *f, uint32_t segment, char *ret_path)
 {
-	log_segment_path(f->dir, segment, ret_path);
+	segment_path(f->dir, segment, ret_path);
 }
 
 /* Chain, leaves and segments as somebody sees them who has only the files. */

@@ -86,10 +86,20 @@ static void change_byte(const char *path, uint64_t at)
 	free(bytes);
 }
 
-/* The store opens, has @lines lines, verifies; the last RECOVERY said @what. */
-static void assert_recovers(struct fixture *f, unsigned lines, uint8_t what)
+/* The @number-th file of RECOVERY @seq. */
+static void lost_path(const struct fixture *f, uint64_t seq, unsigned number, char *ret_path)
+{
+	char name[INK_LOST_NAME_SIZE];
+
+	ink_lost_name(seq, number, name);
+	scratch_path(f->lost, name, ret_path);
+}
+
+/* The store opens, has @lines lines, verifies; the last RECOVERY told of @lost_count files, and they are as it says. */
+static void assert_recovers(struct fixture *f, unsigned lines, unsigned lost_count)
 {
 	struct ink_store *store = trial_open(f->path, &f->options);
+	char path[PATH_MAX];
 	struct ink_header header;
 	struct ink_attr attr;
 	union ink_body body;
@@ -99,17 +109,20 @@ static void assert_recovers(struct fixture *f, unsigned lines, uint8_t what)
 	assert_int_equal(attr.size, lines * LINE_SIZE);
 	trial_close(store);
 	assert_true(last_record(f->path, INK_RECOVERY, &header, &body, &bytes));
-	assert_int_equal(body.recovery.what, what);
-	assert_true((body.recovery.lost_bytes > 0) == (what == 2) &&
-		    (body.recovery.lost_name.size > 0) == (what == 2));
-	if (what == 2) {
-		char path[PATH_MAX], name[64];
+	assert_int_equal(body.recovery.lost_count, lost_count);
+	for (unsigned i = 0; i < lost_count; i++) {
+		uint8_t digest[INK_HASH_SIZE], *tail;
+		size_t size;
 
-		snprintf(name, sizeof(name), "%.*s", (int)body.recovery.lost_name.size,
-			 body.recovery.lost_name.data);
-		scratch_path(f->lost, name, path);
-		assert_true(file_size(path) == body.recovery.lost_bytes);
+		lost_path(f, header.seq, i, path);
+		tail = file_read(path, &size);
+		assert_int_equal(size, body.recovery.lost[i].size);
+		hash_data(tail, size, digest);
+		assert_memory_equal(digest, body.recovery.lost[i].digest, INK_HASH_SIZE);
+		free(tail);
 	}
+	lost_path(f, header.seq, lost_count, path);
+	assert_false(file_exists(path));
 	free(bytes);
 	assert_verifies(f->path, true);
 	assert_index_is_that_of_the_log(f->path);
@@ -119,7 +132,7 @@ static void a_whole_log_is_taken_to_its_last_record(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_recovers(f, LINES, 1);
+	assert_recovers(f, LINES, 0);
 }
 
 static void damage_before_the_durable_size_is_refused_and_nothing_is_changed(void **state)
@@ -178,7 +191,7 @@ static void a_log_cut_right_behind_the_durable_size_is_a_crash(void **state)
 	struct fixture *f = *state;
 
 	assert_int_equal(truncate(f->segment, (off_t)f->places[f->durable_count]), 0);
-	assert_recovers(f, DURABLE_LINES, 1);
+	assert_recovers(f, DURABLE_LINES, 0);
 }
 
 static void damage_behind_the_durable_size_ends_the_log_there(void **state)
@@ -190,10 +203,9 @@ static void damage_behind_the_durable_size_ends_the_log_there(void **state)
 
 	change_byte(f->segment, f->places[f->count - 3] + FRAME_OFF_BODY);
 	before = file_read(f->segment, &size);
-	assert_recovers(f, LINES - 3, 2);
+	assert_recovers(f, LINES - 3, 1);
 	/* All of it is kept, byte for byte, what was good behind the damage too. */
-	snprintf(path, sizeof(path), "%.*s/%020llu.tail", PATH_MAX - 80, f->lost,
-		 (unsigned long long)f->count - 3);
+	lost_path(f, f->count - 3, 0, path);
 	tail = file_read(path, &tail_size);
 	assert_true(tail_size >= f->end - f->places[f->count - 3]);
 	assert_memory_equal(tail, before + f->places[f->count - 3],
@@ -242,7 +254,7 @@ static void a_torn_frame_behind_an_orderly_end_is_set_aside(void **state)
 
 	trial_close(trial_open(f->path, &f->options));
 	put_behind_the_end(f, FRAME_MAGIC);
-	assert_recovers(f, LINES, 2);
+	assert_recovers(f, LINES, 1);
 }
 
 static void bytes_put_behind_an_orderly_end_are_not_repaired(void **state)
@@ -262,7 +274,7 @@ static void zeros_behind_the_end_are_no_loss(void **state)
 	struct fixture *f = *state;
 
 	assert_int_equal(truncate(f->segment, 1500000), 0);
-	assert_recovers(f, LINES, 1);
+	assert_recovers(f, LINES, 0);
 }
 
 static void a_segment_that_never_got_its_header_is_no_loss(void **state)
@@ -273,11 +285,11 @@ static void a_segment_that_never_got_its_header_is_no_loss(void **state)
 
 	scratch_path(f->path, "log/0000000001.seg", next);
 	file_write(next, zeros, 0);
-	assert_recovers(f, LINES, 1);
+	assert_recovers(f, LINES, 0);
 	assert_false(file_exists(next));
 	trial_abandon(trial_open(f->path, &f->options));
 	file_write(next, zeros, sizeof(zeros));
-	assert_recovers(f, LINES, 1);
+	assert_recovers(f, LINES, 0);
 	assert_false(file_exists(next));
 }
 
@@ -297,7 +309,7 @@ static void a_segment_begun_without_a_record_is_begun_again(void **state)
 	trial_abandon(store);
 	assert_int_equal(truncate(f->segment, end), 0);
 	file_write(next, bytes, sizeof(bytes));
-	assert_recovers(f, LINES, 1);
+	assert_recovers(f, LINES, 0);
 	assert_false(file_exists(next));
 	/* And the place is free for the real one. */
 	store = trial_open(f->path, &f->options);
@@ -317,7 +329,7 @@ static void a_segment_behind_that_does_not_follow_is_set_aside_whole(void **stat
 	memset(bytes, 'n', sizeof(bytes));
 	scratch_path(f->path, "log/0000000001.seg", next);
 	file_write(next, bytes, sizeof(bytes));
-	assert_recovers(f, LINES, 2);
+	assert_recovers(f, LINES, 1);
 	assert_false(file_exists(next));
 }
 
@@ -327,10 +339,9 @@ static void a_tail_set_aside_before_its_record_was_written_is_recorded_by_the_ne
 	struct fixture *f = *state;
 	char tail[PATH_MAX];
 
-	snprintf(tail, sizeof(tail), "%.*s/%020llu.tail", PATH_MAX - 80, f->lost,
-		 (unsigned long long)f->count);
+	lost_path(f, f->count, 0, tail);
 	file_write(tail, "what was cut before", 19);
-	assert_recovers(f, LINES, 2);
+	assert_recovers(f, LINES, 1);
 }
 
 static void a_tail_of_an_earlier_crash_is_never_written_over(void **state)
@@ -340,12 +351,11 @@ static void a_tail_of_an_earlier_crash_is_never_written_over(void **state)
 	uint8_t *bytes;
 	size_t size;
 
-	snprintf(tail, sizeof(tail), "%.*s/%020llu.tail", PATH_MAX - 80, f->lost,
-		 (unsigned long long)f->count - 1);
-	snprintf(second, sizeof(second), "%.*s/%020llu.1.tail", PATH_MAX - 80, f->lost,
-		 (unsigned long long)f->count - 1);
+	lost_path(f, f->count - 1, 0, tail);
+	lost_path(f, f->count - 1, 1, second);
 	file_write(tail, "of an earlier crash", 19);
 	change_byte(f->segment, f->places[f->count - 1] + FRAME_OFF_BODY);
+	/* One RECOVERY tells of both. */
 	assert_recovers(f, LINES - 1, 2);
 	bytes = file_read(tail, &size);
 	assert_int_equal(size, 19);
@@ -367,17 +377,14 @@ static void a_recovery_cut_off_half_way_keeps_what_it_had_kept(void **state)
 	all = file_read(f->segment, &size);
 	all = realloc(all, size + sizeof(garbage));
 	memcpy(all + size, garbage, sizeof(garbage));
-	snprintf(tail, sizeof(tail), "%.*s/%020llu.tail", PATH_MAX - 80, f->lost,
-		 (unsigned long long)f->count - 1);
+	lost_path(f, f->count - 1, 0, tail);
 	file_write(tail, all + from,
 		   size - from + sizeof(garbage)); /* the copy of segments 0 and 1 */
 	scratch_path(f->path, "log/0000000001.seg", next);
 	assert_false(file_exists(next)); /* removed already */
 	free(all);
-	assert_recovers(f, LINES - 1, 2);
+	assert_recovers(f, LINES - 1, 1);
 	size_after = file_size(tail);
-	scratch_path(f->lost, "00000000000000000015.1.tail", next);
-	assert_false(file_exists(next)); /* not kept twice */
 	assert_int_equal(size_after, size - from + sizeof(garbage));
 }
 
@@ -394,7 +401,7 @@ static void the_log_is_synced_from_the_last_commit_on_before_anything_else(void 
 	assert_err(INK_ERR_IO, store_open_on(&fault.io, f->path, &f->options, &store, &error));
 	assert_non_null(strstr(error.text, "0000000000.seg"));
 	assert_int_equal(fault.calls[FAULT_PWRITEV], 0);
-	assert_recovers(f, LINES, 1);
+	assert_recovers(f, LINES, 0);
 }
 
 static void reading_only_and_reindexing_change_no_byte_of_a_torn_log(void **state)
@@ -417,12 +424,11 @@ static void reading_only_and_reindexing_change_no_byte_of_a_torn_log(void **stat
 	assert_ok(ink_store_reindex(f->path, &error));
 	after = file_read(f->segment, &size_after);
 	assert_true(size == size_after && memcmp(before, after, size) == 0);
-	snprintf(tail, sizeof(tail), "%.*s/%020llu.tail", PATH_MAX - 80, f->lost,
-		 (unsigned long long)f->count - 2);
+	lost_path(f, f->count - 2, 0, tail);
 	assert_false(file_exists(tail));
 	free(before);
 	free(after);
-	assert_recovers(f, LINES - 2, 2);
+	assert_recovers(f, LINES - 2, 1);
 }
 
 /* The last record is a seal with another signature, everything else about it made right again. */

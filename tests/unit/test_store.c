@@ -531,7 +531,7 @@ static void a_driver_that_died_leaves_everything_acknowledged_and_a_recovery(voi
 	assert_store_is(store, &model);
 	trial_close(store);
 	assert_true(last_record(f->path, INK_RECOVERY, &header, &body, &bytes));
-	assert_true(body.recovery.what == 1 && body.recovery.lost_bytes == 0);
+	assert_int_equal(body.recovery.lost_count, 0);
 	assert_true(body.recovery.unsealed_count == 2); /* CREATE and APPEND */
 	free(bytes);
 	assert_verifies(f->path, true);

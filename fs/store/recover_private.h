@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Recovery inside: recover.c replays and judges where the log ends, recover_seals.c looks at signatures,
+ * recover_tail.c sets aside what lies behind the end.
+ */
+#ifndef INK_RECOVER_PRIVATE_H
+#define INK_RECOVER_PRIVATE_H
+
+#include <limits.h>
+
+#include "recover.h"
+#include "walk.h"
+
+struct recovery {
+	const struct recover_options *options;
+	const struct io *io;
+	struct index *index;
+	struct catalog *catalog;
+	struct walk walk;
+	char log_dir[PATH_MAX];
+	char lost_dir[PATH_MAX];
+	struct recover_result *result;
+	struct ink_error *error;
+};
+
+/* recover_seals.c */
+
+/* Are the signatures of this record good, by the keys in force before it?  Only kinds that are signed. */
+bool recover_signatures_are_good(const struct head *head, const struct ink_record *record,
+				 const union ink_body *body);
+/*
+ * Is there, behind the fault at record @fault_seq, a good seal that says that the fault's place had been
+ * synced?  Then the fault is evidence.  The walk goes on to the end of the log.
+ */
+INK_MUST_CHECK enum ink_err recover_look_for_seals(struct recovery *r, uint64_t fault_seq,
+						   bool *ret_is_evidence);
+
+/* recover_tail.c: INK_ERR_IO with a sentence. */
+
+bool recover_segment_exists(const struct recovery *r, uint32_t segment);
+/* All behind the last good record goes to lost/, in the steps that recover.h tells. */
+INK_MUST_CHECK enum ink_err recover_set_aside(struct recovery *r);
+/* Nothing but zeros lies there: only a segment without records, if one was begun, goes. */
+INK_MUST_CHECK enum ink_err recover_clear_end(struct recovery *r);
+
+#endif
