@@ -17,10 +17,11 @@ layers=(
 	"0 bytes format error"
 	"1 io hash overlay record body=record"
 	"2 frame merkle vkey"
-	"3 segment key index lmdb_read lost note"
+	"3 segment key index lmdb_read lost note proof succession"
 	"4 log catalog walk seal"
-	"5 recover verify proof checkpoint export query reader"
-	"6 store"
+	"5 recover verify query reader tree"
+	"6 checkpoint export evidence"
+	"7 store"
 )
 
 # What one kind of header or call is reserved for.  `|` separates globs.

@@ -22,7 +22,7 @@ test_tools="libcmocka-dev lmdb-utils xz-utils python3 python3-nacl attr acl e2fs
 
 # Real writers of logs, run unmodified on a mount by the end-to-end tests.
 test_writers="rsyslog nginx-light postgresql logrotate bsdutils liblog4j2-java
-	golang-go golang-gopkg-natefinch-lumberjack.v2-dev"
+	golang-go golang-gopkg-natefinch-lumberjack.v2-dev golang-golang-x-mod-dev"
 
 check_tools="clang libclang-rt-dev clang-tidy clang-format cppcheck shellcheck valgrind"
 

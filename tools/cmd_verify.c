@@ -2,9 +2,9 @@
 #include "cmds.h"
 
 #include "report.h"
+#include "slurp.h"
 #include "target.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,30 +21,16 @@ struct verify_args {
 	unsigned thread_count; /* 0: as many as there are CPUs */
 };
 
-/* One byte more than is allowed is enough to be refused for its size. */
 static bool add_checkpoint(struct verify_args *args, const char *path)
 {
-	FILE *file;
 	char *data;
 	size_t size;
-	bool is_read;
 
-	file = fopen(path, "re");
-	data = file ? malloc(CHECKPOINT_SIZE_MAX + 1) : NULL;
-	if (!data) {
-		complain("cannot read the checkpoint %s: %s", path, strerror(errno));
-		if (file)
-			fclose(file);
+	if (!slurp(path, "checkpoint", CHECKPOINT_SIZE_MAX, &data, &size))
 		return false;
-	}
-	size = fread(data, 1, CHECKPOINT_SIZE_MAX + 1, file);
-	is_read = !ferror(file);
-	if (!is_read)
-		complain("cannot read the checkpoint %s: %s", path, strerror(errno));
-	fclose(file);
 	args->checkpoints[args->checkpoint_count++] =
 		(struct ink_checkpoint_text){ .name = path, .data = data, .size = size };
-	return is_read;
+	return true;
 }
 
 static bool read_checkpoints(struct verify_args *args)

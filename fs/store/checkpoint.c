@@ -21,78 +21,32 @@
 #include "key.h"
 #include "merkle.h"
 #include "note.h"
+#include "succession.h"
 #include "walk.h"
 
 enum { TRY_COUNT_MAX = 5 };
 
 struct sealed_log {
-	char vkey[INK_VKEY_SIZE];
-	uint8_t store_id[INK_STORE_ID_SIZE];
-	uint8_t log_key[INK_KEY_SIZE], seal_key[INK_KEY_SIZE];
-	uint32_t epoch;
+	struct succession keys;
 	struct merkle tree;
 	uint64_t size; /* records up to the last seal */
 	uint8_t root[INK_HASH_SIZE];
 };
 
-static bool genesis_is_good(struct sealed_log *log, const struct ink_record *record,
-			    const struct ink_body_genesis *g)
-{
-	for (unsigned which = 0; which < 2; which++) {
-		if (!record_signature_is_good(INK_GENESIS, record->entry, record->nonce,
-					      record->body, record->header.body_size, which,
-					      which == 0 ? g->log_key : g->seal_key))
-			return false;
-	}
-	if (!origin_commits_to(g->origin, g->store_id, g->seal_key))
-		return false;
-	memcpy(log->store_id, g->store_id, INK_STORE_ID_SIZE);
-	memcpy(log->log_key, g->log_key, INK_KEY_SIZE);
-	memcpy(log->seal_key, g->seal_key, INK_KEY_SIZE);
-	vkey_format(g->origin, g->log_key, log->vkey);
-	return true;
-}
-
-static bool seal_is_good(struct sealed_log *log, const struct ink_record *record,
-			 const struct ink_body_seal *seal)
-{
-	const struct ink_header *h = &record->header;
-	const uint8_t *key = h->kind == INK_REKEY ? log->log_key : log->seal_key;
-	uint8_t root[INK_HASH_SIZE];
-
-	merkle_root(&log->tree, root);
-	if (seal->epoch != log->epoch + (h->kind != INK_SEAL) || seal->tree_size != h->seq ||
-	    memcmp(root, seal->root, INK_HASH_SIZE) != 0 ||
-	    !record_signature_is_good(h->kind, record->entry, record->nonce, record->body,
-				      h->body_size, 0, key))
-		return false;
-	if (!seal->next_key)
-		return true;
-	if (!record_signature_is_good(h->kind, record->entry, record->nonce, record->body,
-				      h->body_size, 1, seal->next_key))
-		return false;
-	memcpy(log->seal_key, seal->next_key, INK_KEY_SIZE);
-	log->epoch = seal->epoch;
-	return true;
-}
-
 static bool log_take(struct sealed_log *log, const struct ink_record *record)
 {
-	uint8_t kind = record->header.kind;
-	bool is_seal = kind == INK_SEAL || kind == INK_EPOCH || kind == INK_REKEY;
-	union ink_body body;
+	uint8_t kind = record->header.kind, root[INK_HASH_SIZE];
 
 	if ((kind == INK_GENESIS) != (record->header.seq == 0))
 		return false;
-	if (is_seal || kind == INK_GENESIS) {
-		if (ink_body_decode(kind, record->body, record->header.body_size, &body) != INK_OK)
-			return false;
-		if (is_seal ? !seal_is_good(log, record, &body.seal)
-			    : !genesis_is_good(log, record, &body.genesis))
-			return false;
-	}
+	merkle_root(&log->tree, root);
+	if (kind == INK_GENESIS && !succession_begin(&log->keys, record))
+		return false;
+	if (kind != INK_GENESIS && kind_is_signed(kind) &&
+	    !succession_follow(&log->keys, record, root, NULL))
+		return false;
 	merkle_append(&log->tree, record->leaf);
-	if (is_seal || kind == INK_GENESIS) {
+	if (kind_is_signed(kind)) {
 		log->size = log->tree.size;
 		merkle_root(&log->tree, log->root);
 	}
@@ -193,25 +147,25 @@ static enum ink_err log_load(const char *path, struct sealed_log *log, struct in
 static const struct key_pair *key_in_force(const struct sealed_log *log,
 					   const struct seal_key_file *file)
 {
-	const struct key_pair *key = log->epoch == file->epoch ? file->first : file->next;
+	const struct key_pair *key = log->keys.epoch == file->epoch ? file->first : file->next;
 
-	if (log->epoch != file->epoch && log->epoch != file->epoch + 1)
+	if (log->keys.epoch != file->epoch && log->keys.epoch != file->epoch + 1)
 		return NULL;
-	return key && memcmp(key->public_key, log->seal_key, INK_KEY_SIZE) == 0 ? key : NULL;
+	return key && memcmp(key->public_key, log->keys.seal_key, INK_KEY_SIZE) == 0 ? key : NULL;
 }
 
 static enum ink_err sign(const struct sealed_log *log, const struct key_pair *log_key,
 			 const struct key_pair *seal_key, char *ret_note, size_t *ret_size)
 {
-	struct ink_str origin = str_of(log->vkey, strcspn(log->vkey, "+")), text;
+	struct ink_str origin = str_of(log->keys.vkey, strcspn(log->keys.vkey, "+")), text;
 	struct checkpoint checkpoint = { .origin = origin, .size = log->size };
 	uint8_t message[INK_CHECKPOINT_SIZE_MAX], signature[INK_SIGNATURE_SIZE];
 	uint64_t time_s = (uint64_t)time(NULL);
-	char name[CHECKPOINT_ORIGIN_SIZE_MAX + 32];
+	char name[EPOCH_NAME_SIZE];
 	struct put put, cosigned;
 	struct note note;
 
-	snprintf(name, sizeof(name), "%.*s/epoch/%u", (int)origin.size, origin.data, log->epoch);
+	succession_name(origin, log->keys.epoch, name);
 	memcpy(checkpoint.root, log->root, INK_HASH_SIZE);
 	put_init(&put, (uint8_t *)ret_note, INK_CHECKPOINT_SIZE_MAX);
 	checkpoint_put(&put, &checkpoint);
@@ -226,9 +180,9 @@ static enum ink_err sign(const struct sealed_log *log, const struct key_pair *lo
 		      time_s, signature);
 	/* Nothing goes out that we would not take in. */
 	if (put.is_full || cosigned.is_full || note_parse(ret_note, put.size, &note) != INK_OK ||
-	    note_check(&note, origin, NOTE_ED25519, log->log_key, NULL) != NOTE_GOOD ||
-	    note_check(&note, str_of(name, sizeof(name)), NOTE_COSIGNATURE, log->seal_key, NULL) !=
-		    NOTE_GOOD)
+	    note_check(&note, origin, NOTE_ED25519, log->keys.log_key, NULL) != NOTE_GOOD ||
+	    note_check(&note, str_of(name, sizeof(name)), NOTE_COSIGNATURE, log->keys.seal_key,
+		       NULL) != NOTE_GOOD)
 		return INK_ERR_KEY;
 	*ret_size = put.size;
 	return INK_OK;
@@ -245,9 +199,9 @@ static enum ink_err make(const char *path, const char *keys_dir, bool *ret_is_st
 
 	*ret_is_stale = false;
 	if (err == INK_OK)
-		err = log_key_read(io_system(), keys_dir, log.vkey, &log_key, error);
+		err = log_key_read(io_system(), keys_dir, log.keys.vkey, &log_key, error);
 	if (err == INK_OK)
-		err = seal_key_read(io_system(), keys_dir, log.store_id, &file, error);
+		err = seal_key_read(io_system(), keys_dir, log.keys.store_id, &file, error);
 	if (err == INK_OK) {
 		seal_key = key_in_force(&log, &file);
 		*ret_is_stale = !seal_key;
@@ -256,7 +210,7 @@ static enum ink_err make(const char *path, const char *keys_dir, bool *ret_is_st
 			(void)error_set(
 				error, err,
 				"%s/seal.key is not the seal key of epoch %u, in force at the end of the log; nothing was signed",
-				keys_dir, log.epoch);
+				keys_dir, log.keys.epoch);
 	}
 	key_free(log_key);
 	seal_key_file_release(&file);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include "succession.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool kind_is_signed(uint8_t kind)
+{
+	return kind == INK_GENESIS || kind == INK_SEAL || kind == INK_EPOCH || kind == INK_REKEY;
+}
+
+static bool is_signed_by(const struct ink_record *record, unsigned which, const uint8_t *key)
+{
+	return record_signature_is_good(record->header.kind, record->entry, record->nonce,
+					record->body, record->header.body_size, which, key);
+}
+
+static bool decode(const struct ink_record *record, union ink_body *ret_body)
+{
+	return !record->is_erased && ink_body_decode(record->header.kind, record->body,
+						     record->header.body_size, ret_body) == INK_OK;
+}
+
+bool succession_begin(struct succession *ret_keys, const struct ink_record *record)
+{
+	const struct ink_body_genesis *g;
+	union ink_body body;
+
+	if (record->header.kind != INK_GENESIS || record->header.seq != 0 || !decode(record, &body))
+		return false;
+	g = &body.genesis;
+	if (!is_signed_by(record, 0, g->log_key) || !is_signed_by(record, 1, g->seal_key) ||
+	    !origin_commits_to(g->origin, g->store_id, g->seal_key))
+		return false;
+	memcpy(ret_keys->store_id, g->store_id, INK_STORE_ID_SIZE);
+	memcpy(ret_keys->log_key, g->log_key, INK_KEY_SIZE);
+	memcpy(ret_keys->seal_key, g->seal_key, INK_KEY_SIZE);
+	ret_keys->epoch = 0;
+	vkey_format(g->origin, g->log_key, ret_keys->vkey);
+	return true;
+}
+
+bool succession_follow(struct succession *keys, const struct ink_record *record,
+		       const uint8_t *root, struct ink_body_seal *ret_seal)
+{
+	const struct ink_header *h = &record->header;
+	const struct ink_body_seal *seal;
+	union ink_body body;
+
+	if (h->kind == INK_GENESIS || !kind_is_signed(h->kind) || !decode(record, &body))
+		return false;
+	seal = &body.seal;
+	if (seal->epoch != keys->epoch + (h->kind != INK_SEAL) || seal->tree_size != h->seq ||
+	    (root && memcmp(root, seal->root, INK_HASH_SIZE) != 0) ||
+	    !is_signed_by(record, 0, h->kind == INK_REKEY ? keys->log_key : keys->seal_key) ||
+	    (seal->next_key && !is_signed_by(record, 1, seal->next_key)))
+		return false;
+	if (seal->next_key) {
+		memcpy(keys->seal_key, seal->next_key, INK_KEY_SIZE);
+		keys->epoch = seal->epoch;
+	}
+	if (ret_seal)
+		*ret_seal = *seal;
+	return true;
+}
+
+void succession_name(struct ink_str origin, uint32_t epoch, char ret_name[static EPOCH_NAME_SIZE])
+{
+	snprintf(ret_name, EPOCH_NAME_SIZE, "%.*s/epoch/%u", (int)origin.size, origin.data, epoch);
+}
