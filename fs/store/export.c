@@ -262,7 +262,7 @@ static enum ink_err take_all(struct export *e, const char *path, struct ink_read
 	while (err == INK_OK && e->tree.size < e->checkpoint.size) {
 		if (ink_reader_next(reader, &record) != INK_OK)
 			return error_io(e->error, path, "reading the log");
-		if (!record)
+		if (!record || record->is_damaged)
 			return error_set(
 				e->error, INK_ERR_DAMAGED,
 				"%s: the log is not sound at record %llu, the checkpoint has %llu; 'inkfs verify' says what is wrong",

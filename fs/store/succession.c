@@ -17,8 +17,9 @@ static bool is_signed_by(const struct ink_record *record, unsigned which, const 
 
 static bool decode(const struct ink_record *record, union ink_body *ret_body)
 {
-	return !record->is_erased && ink_body_decode(record->header.kind, record->body,
-						     record->header.body_size, ret_body) == INK_OK;
+	return !record->is_erased && !record->is_damaged &&
+	       ink_body_decode(record->header.kind, record->body, record->header.body_size,
+			       ret_body) == INK_OK;
 }
 
 bool succession_begin(struct succession *ret_keys, const struct ink_record *record)
