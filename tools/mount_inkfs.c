@@ -43,6 +43,8 @@ static struct {
 	int report_fd; /* of the pipe to the parent; -1: none */
 	bool is_daemon;
 	char fuse_line[512]; /* the last thing that libfuse complained about */
+	/* Damage that opening a store read-only has passed, a line each; told when it is mounted. */
+	char damage[2048];
 } out = { .report_fd = -1 };
 
 static const char usage_text[] =
@@ -54,7 +56,8 @@ static const char usage_text[] =
 	"  -o seal=batch|write        one signature for many records, or for each (default batch)\n"
 	"  -o audit=opens|reads       record who opens files for writing, or for reading too\n"
 	"  -o sync                    every write is durable before it returns\n"
-	"  -o ro                      read-only\n"
+	"  -o ro                      read-only; a damaged store, too, as far as it verifies\n"
+	"  -o verify-reads            check each record against the chain before its bytes are given\n"
 	"  -o immutable               finished segments get the immutable flag\n"
 	"  -o keys=DIR                where the key files are (default STORE/keys)\n"
 	"  -o epoch=S,seal-interval=MS,sync-interval=MS,heartbeat=S,threads=N,allow_other\n"
@@ -90,6 +93,18 @@ static void hear_fuse(int level, const char *line)
 		say(level, "%s", line);
 }
 
+/* While opening, in the main thread, a sentence to the parent would mean "not mounted"; later in threads of the session. */
+static void hear_damage(void *ctx, const char *text)
+{
+	size_t used = strlen(out.damage);
+
+	(void)ctx;
+	if (out.is_daemon || out.report_fd < 0)
+		say(LOG_ERR, "%s", text);
+	else
+		snprintf(out.damage + used, sizeof(out.damage) - used, "%s\n", text);
+}
+
 static int fail_usage(const char *text)
 {
 	fprintf(stderr, "mount.inkfs: %s; 'mount.inkfs --help' shows how\n", text);
@@ -120,7 +135,10 @@ static void on_ready(void *ctx)
 	}
 	leave_terminal();
 	out.is_daemon = true;
+	if (out.damage[0])
+		say(LOG_ERR, "%s", out.damage);
 	(void)!write(out.report_fd, &byte, 1);
+	(void)!write(out.report_fd, out.damage, strlen(out.damage));
 	close(out.report_fd);
 	out.report_fd = -1;
 }
@@ -182,6 +200,7 @@ static int serve(struct command *command, const struct mount_paths *paths, const
 
 	store_options->mount_point = paths->mount_point;
 	store_options->mount_options = text;
+	store_options->on_damage = hear_damage;
 	block_signals(SIG_BLOCK);
 	if (ink_store_open(paths->store, store_options, &store, &error) != INK_OK) {
 		say(LOG_ERR, "%s", error.text);
@@ -219,9 +238,10 @@ static ssize_t hear_child(int fd, char *buf, size_t size)
 /* "Mounted" is believed only when the mount itself has answered; statfs always goes to the driver. */
 static int report(int fd, const struct command *command, const struct mount_paths *paths)
 {
-	char text[INK_ERROR_TEXT_SIZE + 256];
+	char text[1 + sizeof(out.damage) + INK_ERROR_TEXT_SIZE];
 	ssize_t size = hear_child(fd, text, sizeof(text) - 1);
 	struct statvfs root;
+	char *rest = text + 1, *line;
 
 	if (size <= 0) {
 		say(LOG_ERR,
@@ -232,6 +252,10 @@ static int report(int fd, const struct command *command, const struct mount_path
 	if (text[0] != READY_BYTE) {
 		say(LOG_ERR, "%s", text);
 		return EXIT_BAD;
+	}
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		if (line[0])
+			say(LOG_WARNING, "mounted all the same, read-only: %s", line);
 	}
 	if (statvfs(paths->mount_point, &root) != 0) {
 		say(LOG_ERR, "mounted, but %s does not answer: %s; the system's log may say why",

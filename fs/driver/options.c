@@ -22,6 +22,7 @@ enum option_id {
 	OPT_SYNC,
 	OPT_ASYNC,
 	OPT_IMMUTABLE,
+	OPT_VERIFY_READS,
 	OPT_ALLOW_OTHER,
 	OPT_RO,
 	OPT_RW,
@@ -46,6 +47,7 @@ static const struct option_row {
 	[OPT_THREADS] = { "threads", "threads", { NULL }, 1, DRIVER_THREAD_COUNT_MAX, true },
 	[OPT_SYNC] = { "sync", NULL, { NULL }, 0, 0, false },
 	[OPT_ASYNC] = { "async", NULL, { NULL }, 0, 0, false },
+	[OPT_VERIFY_READS] = { "verify-reads", NULL, { NULL }, 0, 0, false },
 	[OPT_IMMUTABLE] = { "immutable", NULL, { NULL }, 0, 0, false },
 	[OPT_ALLOW_OTHER] = { "allow_other", NULL, { NULL }, 0, 0, false },
 	[OPT_RO] = { "ro", NULL, { NULL }, 0, 0, false },
@@ -180,10 +182,12 @@ static void set_word(struct options *options, enum option_id id)
 		options->store.is_sync = true;
 	else if (id == OPT_IMMUTABLE)
 		options->store.is_immutable = true;
+	else if (id == OPT_VERIFY_READS)
+		options->store.verifies_reads = true;
 	else if (id == OPT_ALLOW_OTHER)
 		options->is_for_all = true;
 	else if (id == OPT_RO)
-		options->store.is_read_only = true;
+		options->store.is_read_only = options->store.verifies_reads = true;
 }
 
 static enum ink_err set_value(struct options *options, enum option_id id, const char *value,
@@ -320,6 +324,8 @@ enum ink_err options_check(const struct options *options, char ret_text[static O
 		fputs(",sync", out);
 	if (store->is_immutable)
 		fputs(",immutable", out);
+	if (store->verifies_reads)
+		fputs(",verify-reads", out);
 	if (store->epoch_s)
 		fprintf(out, ",epoch=%u", store->epoch_s);
 	if (store->seal_interval_ms)

@@ -467,10 +467,11 @@ bool catalog_is_beneath(struct catalog *catalog, uint64_t number, uint64_t ances
 	return true;
 }
 
-enum ink_err catalog_place(struct catalog *catalog, uint64_t seq, uint64_t *ret_place)
+enum ink_err catalog_leaf(struct catalog *catalog, uint64_t seq,
+			  uint8_t ret_leaf[static INK_HASH_SIZE], uint64_t *ret_place)
 {
 	uint64_t count = catalog->head.record_count;
-	uint64_t n = seq / TILE_WIDTH, at = seq % TILE_WIDTH, width;
+	uint64_t n = seq / TILE_WIDTH, at = seq % TILE_WIDTH, width = TILE_WIDTH;
 	const uint8_t *value;
 	enum ink_err err;
 	uint8_t key[8];
@@ -479,13 +480,21 @@ enum ink_err catalog_place(struct catalog *catalog, uint64_t seq, uint64_t *ret_
 	if (seq >= count)
 		return INK_ERR_NOT_FOUND;
 	if (n == count / TILE_WIDTH) {
+		memcpy(ret_leaf, catalog->leaves[at], INK_HASH_SIZE);
 		*ret_place = catalog->places[at];
 		return INK_OK;
 	}
 	err = index_get(catalog->index, DB_LEAVES, key, key_u64(n, key), &value, &size);
-	width = TILE_WIDTH;
 	if (err != INK_OK || size != width * LEAF_ENTRY_SIZE)
 		return err == INK_ERR_IO ? err : INK_ERR_DAMAGED;
+	memcpy(ret_leaf, value + at * INK_HASH_SIZE, INK_HASH_SIZE);
 	*ret_place = be64_load(value + width * INK_HASH_SIZE + at * 8);
 	return INK_OK;
+}
+
+enum ink_err catalog_place(struct catalog *catalog, uint64_t seq, uint64_t *ret_place)
+{
+	uint8_t leaf[INK_HASH_SIZE];
+
+	return catalog_leaf(catalog, seq, leaf, ret_place);
 }

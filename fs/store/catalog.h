@@ -96,6 +96,10 @@ bool catalog_is_beneath(struct catalog *catalog, uint64_t inode, uint64_t ancest
 /* INK_ERR_NOT_FOUND: no such record. */
 INK_MUST_CHECK enum ink_err catalog_place(struct catalog *catalog, uint64_t seq,
 					  uint64_t *ret_place);
+/* The leaf hash of record @seq too. */
+INK_MUST_CHECK enum ink_err catalog_leaf(struct catalog *catalog, uint64_t seq,
+					 uint8_t ret_leaf[static INK_HASH_SIZE],
+					 uint64_t *ret_place);
 
 /* Keys of the index (FORMAT.md 9); @ret_key: 8, 16 or up to 8 + 255 bytes; return the size. */
 size_t key_u64(uint64_t a, uint8_t *ret_key);

@@ -28,7 +28,9 @@ struct recover_options {
 	const char *path; /* of the store */
 	uint32_t
 		epoch_min; /* the seal key's: the EPOCH that began it was synced before its file was written */
-	bool is_read_only;      /* stop at a fault, change nothing */
+	bool is_read_only; /* stop at a fault, change nothing */
+	/* With is_read_only: an APPEND whose body is damaged is passed; the chain goes on over its header. */
+	bool is_lenient;
 	bool is_index_only;     /* stop at a fault, commit the index, change nothing else */
 	uint64_t durable_count; /* records that another index says were synced; 0: none */
 };

@@ -99,16 +99,52 @@ static enum ink_err need_segments(struct ink_store *store, struct ink_error *err
 	return INK_OK;
 }
 
+/* Who wants to hear of damage gets what is whole; err is what it was for others. */
+static enum ink_err pass_damage(struct ink_store *store, enum ink_err err,
+				const struct ink_error *error)
+{
+	if (err != INK_ERR_DAMAGED || !store->options.on_damage)
+		return err;
+	store->options.on_damage(store->options.damage_ctx, error->text);
+	return INK_OK;
+}
+
+static enum ink_err open_memory_index(struct ink_store *store, struct ink_error *error)
+{
+	enum ink_err err;
+
+	catalog_close(store->catalog);
+	store->catalog = NULL;
+	index_close(store->index);
+	store->index = NULL;
+	store->index_count = 0;
+	err = index_open_memory(&store->index);
+	if (err == INK_OK)
+		err = catalog_open(store->index, &store->catalog);
+	return err == INK_OK ? INK_OK : error_io(error, store->path, "no memory");
+}
+
 static enum ink_err open_to_read(struct ink_store *store, struct ink_error *error)
 {
 	struct recover_options options = { .io = store->io,
 					   .path = store->path,
-					   .is_read_only = true };
+					   .is_read_only = true,
+					   .is_lenient = store->options.on_damage != NULL };
 	struct recover_result result;
 	enum ink_err err = open_index(store, error);
 
-	return err == INK_OK ? recover(&options, store->index, store->catalog, &result, error)
-			     : err;
+	if (err == INK_ERR_DAMAGED && options.is_lenient) {
+		err = pass_damage(store, err, error);
+		if (err == INK_OK)
+			err = open_memory_index(store, error);
+	}
+	if (err == INK_OK && options.is_lenient)
+		err = pass_damage(store, need_segments(store, error), error);
+	if (err == INK_OK)
+		err = recover(&options, store->index, store->catalog, &result, error);
+	if (store->catalog && catalog_head(store->catalog)->record_count > 0)
+		err = pass_damage(store, err, error);
+	return err;
 }
 
 /* A session needs room for its first records, a key file and the index; without it nothing is begun. */

@@ -40,6 +40,7 @@ enum {
 	DIRTY_KICK_COUNT = 20000,
 	DIRTY_WAIT_COUNT = 60000,
 	LARGE_SIZE = 128 << 10, /* from here on hashing and writing overlap */
+	TOLD_COUNT = 64,
 	CLOSING_KICK_COUNT = 4,
 	CLOSING_WAIT_COUNT = 32,
 };
@@ -99,6 +100,8 @@ struct ink_store {
 	uint64_t epoch_time_ns; /* first activity of the epoch; 0: none yet */
 	struct seal_check check;
 	struct refusal refusals[REFUSAL_SLOT_COUNT];
+	uint64_t told_places[TOLD_COUNT]; /* damage that on_damage was told of lately; 0: none */
+	unsigned told_count;
 	uint8_t scratch[INK_BODY_SIZE_MAX];
 	bool is_stopping;
 	bool is_sealer_idle;
@@ -190,6 +193,10 @@ INK_MUST_CHECK enum ink_err store_deny(struct ink_store *store, const struct ink
 /* Record folded refusals older than a second; all of them if @is_all. */
 INK_MUST_CHECK enum ink_err store_flush_refusals(struct ink_store *store, bool is_all);
 
+/* --- store_file.c: under `lock` --- */
+/* INK_ERR_IS_DIR, INK_ERR_INVALID: no regular file. */
+INK_MUST_CHECK enum ink_err store_get_file(struct ink_store *store, uint64_t number,
+					   struct inode **ret_inode);
 /* --- store_file.c: without `lock` --- */
 struct buffer *store_buffer_take(struct ink_store *store);
 void store_buffer_return(struct ink_store *store, struct buffer *buffer);

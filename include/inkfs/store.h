@@ -28,6 +28,9 @@ enum ink_seal_mode { INK_SEAL_MODE_BATCH, INK_SEAL_MODE_WRITE };
 enum ink_profile { INK_PROFILE_STRICT, INK_PROFILE_ROTATE };
 enum ink_audit { INK_AUDIT_NONE, INK_AUDIT_OPENS, INK_AUDIT_READS };
 
+/* One sentence without line feed, borrowed for the call; any thread, no lock held. */
+typedef void (*ink_damage_fn)(void *ctx, const char *text);
+
 /* Zero means the default everywhere. */
 struct ink_options {
 	const char *keys_dir;      /* where the key files are; default STORE/keys */
@@ -41,6 +44,13 @@ struct ink_options {
 	bool is_sync;      /* every write is durable before it returns */
 	bool is_immutable; /* finished segments get FS_IMMUTABLE_FL where the system lets us */
 	bool is_read_only; /* no lock, no threads, no new record; the present state of any store */
+	bool verifies_reads; /* ink_read() rehashes each record against the chain before it gives its bytes */
+	/*
+	 * Damage that does not end the call is told here.  With it and is_read_only, a damaged store opens as far as
+	 * it holds: behind a break of the chain, or with the index made anew in memory; see verifies_reads.
+	 */
+	ink_damage_fn on_damage;
+	void *damage_ctx;
 	const char *mount_point; /* these two go into the MOUNT record; may be NULL */
 	const char *mount_options;
 };
