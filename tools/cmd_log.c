@@ -2,320 +2,525 @@
 #include "cmds.h"
 
 #include "describe.h"
-#include "json.h"
+#include "filter.h"
+#include "format.h"
 #include "open.h"
+#include "records.h"
+#include "state.h"
 #include "text.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
-#include <string.h>
-#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include "inkfs/reader.h"
+/*
+ * A live log is looked at, not watched: a watch would cost the writer a little at every write, and works on no network
+ * file system.  A record is shown when a seal covers it, which takes up to 100 ms anyway.
+ */
+enum { LOOK_MS_MIN = 10, LOOK_MS_MAX = 200, STUCK_MS = 5000, PENDING_SIZE = 1 << 18 };
 
-struct log_args {
-	uint64_t from_seq;
-	uint32_t kinds;      /* bit 1 << kind; 0: all */
-	const char *pattern; /* NULL: all */
-	bool is_json;
+struct log {
+	struct filter filter;
+	struct records_options options;
+	const struct format *format;
+	const char *state_path;
+	bool is_following, has_from;
+	enum { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER } color;
+
+	struct target target;
+	struct records records;
+	struct state state;
+	struct line line;     /* what is to be printed */
+	size_t signed_size;   /* of it, about records that a seal covers */
+	uint64_t signed_next; /* the record behind them */
+	uint8_t signed_leaf[INK_HASH_SIZE];
+	bool has_signed;
+	uint64_t skip_size;   /* of the output, that stands there already */
+	uint64_t output_size; /* of a file, so far */
+	bool is_file;
+	struct line path, second_path;
+	struct line host;
 };
 
-struct log_walk {
-	struct log_args args;
-	struct replay *replay;
-	uint64_t record_count; /* read so far */
-	uint64_t sealed_count; /* of them, covered by a seal or the genesis */
-	bool is_damaged;
-};
+static volatile sig_atomic_t is_ending;
 
-/* --- options --------------------------------------------------------------------- */
-
-static uint32_t kind_bit(const char *name, size_t size)
+static void on_signal(int number)
 {
-	for (unsigned kind = 1; kind <= INK_KIND_LAST; kind++) {
-		const char *known = ink_kind_name((uint8_t)kind);
-
-		if (strlen(known) == size && strncasecmp(known, name, size) == 0)
-			return UINT32_C(1) << kind;
-	}
-	return 0;
+	(void)number;
+	is_ending = 1;
 }
 
-static bool parse_kinds(const char *list, uint32_t *kinds)
-{
-	for (const char *name = list;; name++) {
-		size_t size = strcspn(name, ",");
-		uint32_t bit = kind_bit(name, size);
+/* --- output -------------------------------------------------------------------------- */
 
-		if (bit == 0) {
-			usage_error("log", "there is no kind '%.*s'", (int)size, name);
-			return false;
-		}
-		*kinds |= bit;
-		name += size;
-		if (*name == '\0')
-			return true;
-	}
+/* With a state or while following, nobody is shown what is not signed. */
+static bool holds_unsigned(const struct log *log)
+{
+	return log->is_following || log->state_path;
 }
 
-static bool parse_args(int argc, char **argv, struct log_args *args)
+static bool put_out(struct log *log, size_t size)
 {
-	static const struct option longs[] = { { "from", required_argument, NULL, 'f' },
-					       { "kind", required_argument, NULL, 'k' },
-					       { "path", required_argument, NULL, 'p' },
-					       { "json", no_argument, NULL, 'j' },
-					       { 0 } };
-	int option;
+	size_t skipped = log->skip_size < size ? (size_t)log->skip_size : size;
 
-	while ((option = next_option(argc, argv, ":", longs)) != -1) {
-		switch (option) {
-		case 'f':
-			if (!parse_u64(optarg, &args->from_seq)) {
-				usage_error("log", "'%s' is no number of a record", optarg);
-				return false;
-			}
-			break;
-		case 'k':
-			if (!parse_kinds(optarg, &args->kinds))
-				return false;
-			break;
-		case 'p': args->pattern = optarg; break;
-		case 'j': args->is_json = true; break;
-		default: return false;
-		}
-	}
-	return has_operands(argc, argv, 1, 1, "one store or mount point");
+	log->skip_size -= skipped;
+	fwrite(log->line.data + skipped, 1, size - skipped, stdout);
+	log->output_size += size - skipped;
+	memmove(log->line.data, log->line.data + size, log->line.size - size);
+	log->line.size -= size;
+	log->signed_size = 0;
+	return !ferror(stdout);
 }
 
-/* --- one record -------------------------------------------------------------------- */
-
-static const char *kind_name(uint8_t kind)
+/* What stands in the output now is all of the records before @next_seq. */
+static bool keep_state(struct log *log, uint64_t next_seq, const uint8_t *leaf)
 {
-	const char *name = ink_kind_name(kind);
+	struct state *state = &log->state;
 
-	return name ? name : "?";
-}
-
-/* The path itself, what lies beneath it, or a pattern in which '*' goes over slashes. */
-static bool is_matched(const char *pattern, const char *path)
-{
-	size_t size = strlen(pattern);
-
-	if (fnmatch(pattern, path, 0) == 0)
+	if (!log->state_path || (state->is_found && state->next_seq == next_seq))
 		return true;
-	while (size > 0 && pattern[size - 1] == '/')
-		size--;
-	return strncmp(path, pattern, size) == 0 && (path[size] == '/' || path[size] == '\0');
+	if (log->is_file && fdatasync(STDOUT_FILENO) != 0 && errno != EINVAL) {
+		complain("cannot sync the output: %s", strerror(errno));
+		return false;
+	}
+	state->is_found = true;
+	state->next_seq = next_seq;
+	memcpy(state->leaf, leaf, INK_HASH_SIZE);
+	state->output_size = log->output_size;
+	snprintf(state->format, sizeof(state->format), "%s", log->format->name);
+	snprintf(state->host, sizeof(state->host), "%.*s",
+		 (int)(log->host.size < sizeof(state->host) ? log->host.size : 0),
+		 log->host.size > 0 ? log->host.data : "");
+	return state_keep(state);
 }
 
-static bool is_wanted(const struct log_args *args, const struct ink_header *header,
-		      const char *path, const char *second_path)
+/* Print what may be printed, and say how far that was. */
+static bool flush_log(struct log *log)
 {
-	if (header->seq < args->from_seq)
+	if (!put_out(log, holds_unsigned(log) ? log->signed_size : log->line.size))
 		return false;
-	if (args->kinds != 0 &&
-	    (header->kind > INK_KIND_LAST || !(args->kinds & (UINT32_C(1) << header->kind))))
+	if (fflush(stdout) != 0)
 		return false;
-	return !args->pattern || (path && is_matched(args->pattern, path)) ||
-	       (second_path && is_matched(args->pattern, second_path));
+	/* While what is printed stands there already, the output is ahead of the records. */
+	if (!log->has_signed || log->skip_size > 0)
+		return true;
+	return keep_state(log, log->signed_next, log->signed_leaf);
 }
 
-/* The path that a record is about, as it was then; NULL if it has none.  @replay stands right before the record. */
-static char *path_of(const struct replay *replay, const struct ink_header *header,
-		     const union ink_body *body, size_t *ret_size)
+/* --- one record ------------------------------------------------------------------------ */
+
+/* The path that a record is about, right before it. */
+static bool find_path(struct log *log, struct line *out)
 {
 	static const struct ink_str no_name = { "", 0 };
-	const struct ink_body_denied *denied;
+	const struct ink_header *header = &log->records.record->header;
+	const union ink_body *body = log->records.body;
+	struct replay *replay = log->records.replay;
+	uint64_t folder = header->inode;
+	struct ink_str name = no_name;
 
 	if (header->inode == 0)
-		return NULL;
-	if (!body)
-		return replay_path(replay, header->inode, no_name, ret_size);
-	switch (header->kind) {
+		return false;
+	switch (body ? header->kind : 0) {
 	case INK_CREATE:
 	case INK_MKDIR:
-	case INK_SYMLINK: return replay_path(replay, body->node.parent, body->node.name, ret_size);
+	case INK_SYMLINK: folder = body->node.parent, name = body->node.name; break;
 	case INK_LINK:
-	case INK_UNLINK: return replay_path(replay, body->name.parent, body->name.name, ret_size);
-	case INK_RENAME:
-		return replay_path(replay, body->rename.old_parent, body->rename.old_name,
-				   ret_size);
+	case INK_UNLINK: folder = body->name.parent, name = body->name.name; break;
+	case INK_RENAME: folder = body->rename.old_parent, name = body->rename.old_name; break;
 	case INK_DENIED:
-		denied = &body->denied;
-		if (denied_names_entry(denied->op) && denied->name.size > 0 &&
+		if (denied_names_entry(body->denied.op) && body->denied.name.size > 0 &&
 		    replay_is_folder(replay, header->inode))
-			return replay_path(replay, header->inode, denied->name, ret_size);
+			name = body->denied.name;
 		break;
 	default: break;
 	}
-	return replay_path(replay, header->inode, no_name, ret_size);
+	return replay_path(replay, header->seq, folder, name, out);
 }
 
-static void begin_line(struct fields *fields, const struct ink_header *header, const char *path,
-		       size_t path_size)
+static bool has_second_path(struct log *log)
 {
-	char time[TEXT_TIME_SIZE];
+	const struct ink_body_rename *rename = &log->records.body->rename;
+	const struct ink_header *header = &log->records.record->header;
 
-	text_time(header->wall_ns, time);
-	if (fields->is_json) {
-		fields->object = json_object();
-		json_add(&fields->object, "schema", json_string("inkfs-log/1"));
-		json_add(&fields->object, "seq", json_u64(header->seq));
-		json_add(&fields->object, "time", json_string(time));
-		json_add(&fields->object, "kind", json_string(kind_name(header->kind)));
-		json_add(&fields->object, "path", path ? json_bytes(path, path_size) : json_null());
-		json_add(&fields->object, "inode", json_u64(header->inode));
-		return;
-	}
-	printf("%" PRIu64 " %s %s ", header->seq, time, kind_name(header->kind));
-	if (path)
-		text_put_word(stdout, path, path_size);
-	else
-		putchar('-');
-}
-
-/* Print the record.  @body is NULL where there is none to read. */
-static bool put_record(struct log_walk *walk, const struct ink_record *record,
-		       const union ink_body *body, const char *path, size_t path_size)
-{
-	struct fields fields = { .out = stdout, .is_json = walk->args.is_json };
-
-	begin_line(&fields, &record->header, path, path_size);
-	if (body)
-		describe_body(&fields, walk->replay, &record->header, body);
-	else
-		fields_text(&fields, record->is_erased ? "erased" : "damaged", "yes");
-	describe_caller(&fields, walk->replay, &record->header);
-	if (fields.is_json)
-		return json_put_line(stdout, fields.object);
-	putchar('\n');
-	return true;
-}
-
-static bool take_record(struct log_walk *walk, const struct ink_record *record)
-{
-	const struct ink_header *header = &record->header;
-	size_t path_size = 0, to_size = 0;
-	union ink_body decoded;
-	const union ink_body *body = NULL;
-	char *path, *to = NULL;
-	bool is_good = true;
-
-	if (!record->is_erased) {
-		if (ink_body_decode(header->kind, record->body, header->body_size, &decoded) ==
-		    INK_OK)
-			body = &decoded;
-		else
-			walk->is_damaged = true;
-	}
-	path = path_of(walk->replay, header, body, &path_size);
-	if (body && header->kind == INK_RENAME)
-		to = replay_path(walk->replay, body->rename.new_parent, body->rename.new_name,
-				 &to_size);
-	if (is_wanted(&walk->args, header, path, to))
-		is_good = put_record(walk, record, body, path, path_size);
-	free(path);
-	free(to);
-	if (is_good && body && !replay_apply(walk->replay, header, body)) {
-		complain("out of memory");
-		is_good = false;
-	}
-	walk->record_count = header->seq + 1;
-	if (header->kind == INK_GENESIS || (header->kind >= INK_SEAL && header->kind <= INK_REKEY))
-		walk->sealed_count = walk->record_count;
-	return is_good;
-}
-
-/* --- all of them --------------------------------------------------------------------- */
-
-static bool walk_records(struct log_walk *walk, struct ink_reader *reader)
-{
-	const struct ink_record *record;
-	enum ink_err err;
-
-	while ((err = ink_reader_next(reader, &record)) == INK_OK && record) {
-		if (!take_record(walk, record))
-			return false;
-		if (ferror(stdout))
-			return false;
-	}
-	if (err != INK_OK)
-		complain("cannot read on after %" PRIu64 " records: %s", walk->record_count,
-			 reason_of(err));
-	return err == INK_OK;
-}
-
-/* The reader stops alike at the end and at damage; the store knows how much there should have been. */
-static bool is_whole(const struct log_walk *walk, const char *store_path)
-{
-	struct ink_status status;
-	struct ink_store *store;
-
-	if (!open_store(store_path, &store))
+	log->second_path.size = 0;
+	if (header->kind != INK_RENAME || !log->records.body ||
+	    !replay_path(log->records.replay, header->seq, rename->new_parent, rename->new_name,
+			 &log->second_path))
 		return false;
-	ink_status(store, &status);
-	(void)ink_store_close(store, INK_UNMOUNT_ASKED);
-	if (status.durable_count <= walk->record_count)
+	line_putc(&log->second_path, '\0');
+	return filter_has_path(&log->filter, log->second_path.data);
+}
+
+static void put_record(struct log *log, bool has_path)
+{
+	const struct records *records = &log->records;
+	const struct ink_header *header = &records->record->header;
+	struct event event = {
+		.header = header,
+		.body = records->body,
+		.is_erased = records->record->is_erased,
+		.has_path = has_path,
+		.path = { log->path.data, (uint32_t)log->path.size },
+		.is_folder = header->kind == INK_MKDIR ||
+			     (header->inode != 0 && header->kind != INK_DENIED &&
+			      replay_is_folder(records->replay, header->inode)),
+		.replay = records->replay,
+		.host = { log->host.data, (uint32_t)log->host.size },
+		.origin = { records->origin, (uint32_t)strlen(records->origin) },
+		.is_pretty = log->color == COLOR_ALWAYS,
+	};
+
+	log->format->put(&log->line, &event);
+}
+
+static void note_host(struct log *log)
+{
+	struct ink_str host = log->records.body->mount.host;
+
+	log->host.size = 0;
+	line_put(&log->host, host.data, host.size);
+}
+
+static void take_record(struct log *log)
+{
+	const struct records *records = &log->records;
+	const struct ink_header *header = &records->record->header;
+	bool has_path;
+
+	if (header->kind == INK_MOUNT && records->body)
+		note_host(log);
+	if (!filter_has_kind(&log->filter, header->kind) ||
+	    !filter_has_caller(&log->filter, records->replay, header))
+		return;
+	log->path.size = 0;
+	has_path = find_path(log, &log->path);
+	if (log->filter.paths.count > 0) {
+		line_putc(&log->path, '\0');
+		log->path.size--;
+		if (!filter_has_path(&log->filter, has_path ? log->path.data : NULL) &&
+		    !has_second_path(log))
+			return;
+	}
+	put_record(log, has_path);
+}
+
+/* Is it worth looking further? */
+static bool is_beyond(const struct log *log)
+{
+	const struct filter *filter = &log->filter;
+	const struct ink_header *header = &log->records.record->header;
+
+	return header->seq >= filter->to_seq ||
+	       (filter->has_until && !log->options.is_scan &&
+		header->wall_ns - INT64_C(2000000000) > filter->until_ns);
+}
+
+/* --- all of them ----------------------------------------------------------------------- */
+
+/* After a record was taken in: is what is in the line signed now? */
+static bool note_signed(struct log *log)
+{
+	const struct records *records = &log->records;
+
+	if (records->sealed_count != records->next_seq)
+		return log->line.size < PENDING_SIZE || holds_unsigned(log) || flush_log(log);
+	log->signed_size = log->line.size;
+	log->signed_next = records->next_seq;
+	log->has_signed = true;
+	memcpy(log->signed_leaf, records->leaf, INK_HASH_SIZE);
+	return log->line.size < PENDING_SIZE || flush_log(log);
+}
+
+enum outcome { OUTCOME_END, OUTCOME_BAD, OUTCOME_BEYOND, OUTCOME_FAILED };
+
+static enum outcome read_on(struct log *log)
+{
+	enum records_step step;
+	bool is_first = log->records.next_seq == log->records.first_seq;
+
+	while ((step = records_next(&log->records)) == RECORDS_RECORD) {
+		bool is_last = is_beyond(log);
+
+		take_record(log);
+		if (log->line.has_failed) {
+			complain("out of memory");
+			return OUTCOME_FAILED;
+		}
+		if (!records_accept(&log->records) || !note_signed(log))
+			return OUTCOME_FAILED;
+		/* The first line at once; who looks for one thing need not wait for the next. */
+		if (is_first && log->line.size > 0 && !holds_unsigned(log)) {
+			if (!flush_log(log))
+				return OUTCOME_FAILED;
+			is_first = false;
+		}
+		if (is_last)
+			return OUTCOME_BEYOND;
+		if (is_ending)
+			return OUTCOME_END;
+	}
+	if (step == RECORDS_FAILED || !flush_log(log))
+		return OUTCOME_FAILED;
+	return step == RECORDS_BAD ? OUTCOME_BAD : OUTCOME_END;
+}
+
+static bool say_damage(const struct log *log)
+{
+	if (log->records.damaged_count == 0)
 		return true;
-	complain("only %" PRIu64 " of %" PRIu64
-		 " records can be read; what follows is damaged or missing: run 'inkfs verify'",
-		 walk->record_count, status.durable_count);
+	complain("%" PRIu64 " record%s not what was recorded; run 'inkfs verify'",
+		 log->records.damaged_count,
+		 log->records.damaged_count == 1 ? " has a body that is"
+						 : "s have bodies that are");
 	return false;
 }
 
-static bool walk_all(struct log_walk *walk, struct ink_reader *reader, const char *store_path)
+/* The reader stops alike at the end and at damage; the store knows how much there should have been. */
+static bool is_whole(const struct log *log)
 {
-	if (!walk_records(walk, reader))
+	const struct records *records = &log->records;
+	struct ink_status status;
+	struct ink_store *store = records->store;
+
+	if (!store && !open_store(log->target.store, &store))
 		return false;
-	if (!is_whole(walk, store_path))
+	ink_status(store, &status);
+	if (!records->store)
+		(void)ink_store_close(store, INK_UNMOUNT_ASKED);
+	if (status.durable_count <= records->next_seq)
+		return true;
+	complain("only %" PRIu64 " of %" PRIu64
+		 " records can be read; what follows is damaged or missing: run 'inkfs verify'",
+		 records->next_seq, status.durable_count);
+	return false;
+}
+
+static bool finish(struct log *log, enum outcome outcome)
+{
+	const struct records *records = &log->records;
+
+	if (outcome == OUTCOME_FAILED || !flush_log(log))
 		return false;
-	if (walk->is_damaged) {
-		complain("some bodies are not what their kind says; run 'inkfs verify'");
+	if (outcome != OUTCOME_BEYOND && !is_whole(log))
 		return false;
-	}
-	if (walk->record_count > walk->sealed_count)
+	if (!say_damage(log))
+		return false;
+	if (outcome != OUTCOME_BEYOND && !holds_unsigned(log) &&
+	    records->next_seq > records->sealed_count)
 		complain("note: no signature covers the last %" PRIu64 " of %" PRIu64
 			 " records yet",
-			 walk->record_count - walk->sealed_count, walk->record_count);
+			 records->next_seq - records->sealed_count, records->next_seq);
 	return true;
 }
 
-static int run_on(struct log_walk *walk, const char *store_path)
+/* Wait, and notice a reader of ours that has gone away.  false: it has. */
+static bool wait_ms(int ms)
 {
-	struct ink_error error = { 0 };
-	struct ink_reader *reader;
-	enum ink_err err = ink_reader_open(store_path, &reader, &error);
-	bool is_good;
+	struct pollfd out = { .fd = STDOUT_FILENO };
 
-	if (err != INK_OK) {
-		complain("%s", error.text[0] ? error.text : ink_err_text(err));
-		return EXIT_BAD;
+	if (poll(&out, 1, ms) <= 0)
+		return true;
+	if (!(out.revents & (POLLERR | POLLNVAL)))
+		return true;
+	complain("whoever read the output has gone away");
+	return false;
+}
+
+static bool follow(struct log *log)
+{
+	int wait = LOOK_MS_MIN, stuck_ms = 0;
+
+	while (!is_ending) {
+		uint64_t before = log->records.next_seq;
+		enum outcome outcome = read_on(log);
+
+		if (outcome == OUTCOME_FAILED || outcome == OUTCOME_BEYOND)
+			return finish(log, outcome);
+		wait = log->records.next_seq > before ? LOOK_MS_MIN
+		       : 2 * wait < LOOK_MS_MAX       ? 2 * wait
+						      : LOOK_MS_MAX;
+		stuck_ms = outcome == OUTCOME_BAD && log->records.next_seq == before
+				   ? stuck_ms + wait
+				   : 0;
+		/* A record that is being written is whole in no time. */
+		if (stuck_ms > STUCK_MS) {
+			complain("what lies behind record %" PRIu64
+				 " is no record that continues the log: run 'inkfs verify'",
+				 log->records.next_seq - 1);
+			return false;
+		}
+		if (!wait_ms(wait))
+			return false;
 	}
-	is_good = walk_all(walk, reader, store_path);
-	ink_reader_close(reader);
-	return is_good ? EXIT_GOOD : EXIT_BAD;
+	return flush_log(log) && say_damage(log);
+}
+
+/* --- going on ---------------------------------------------------------------------------- */
+
+static bool check_output(struct log *log)
+{
+	const struct state *state = &log->state;
+	struct stat status;
+
+	if (fstat(STDOUT_FILENO, &status) != 0 || !S_ISREG(status.st_mode))
+		return true;
+	log->is_file = true;
+	log->output_size = (uint64_t)lseek(STDOUT_FILENO, 0, SEEK_END);
+	/* A file that is shorter was begun anew (rotated). */
+	if (state->is_found && log->output_size > state->output_size)
+		log->skip_size = log->output_size - state->output_size;
+	return true;
+}
+
+static bool load_state(struct log *log)
+{
+	if (!log->state_path)
+		return true;
+	if (!state_load(&log->state, log->state_path))
+		return false;
+	if (log->state.is_found) {
+		if (strcmp(log->state.format, log->format->name) != 0) {
+			complain("%s: the output so far is in the format %s", log->state_path,
+				 log->state.format);
+			return false;
+		}
+		log->filter.from_seq = log->state.next_seq;
+		if (strcmp(log->state.host, "-") != 0)
+			line_puts(&log->host, log->state.host);
+	}
+	return check_output(log);
+}
+
+/* Does the log still hold the record that was exported last? */
+static bool check_state(const struct log *log)
+{
+	const struct state *state = &log->state;
+
+	if (!state->is_found)
+		return true;
+	if (log->records.next_seq == state->next_seq &&
+	    memcmp(log->records.leaf, state->leaf, INK_HASH_SIZE) == 0)
+		return true;
+	complain(
+		"%s: record %" PRIu64
+		" does not follow what was exported: another store, or one whose end was cut; run 'inkfs verify', then go on with another state file and --after",
+		log->state_path, state->next_seq);
+	return false;
+}
+
+static bool run_on(struct log *log)
+{
+	bool is_good, has_heading;
+
+	if (!load_state(log) ||
+	    !records_open(&log->records, log->target.store, &log->filter, &log->options))
+		return false;
+	is_good = check_state(log);
+	/* A heading is printed once, at the start of the output. */
+	has_heading = log->format->heading && (!log->state.is_found || log->state.output_size == 0);
+	if (is_good && !log->state.is_found)
+		is_good = keep_state(log, log->records.next_seq, log->records.leaf);
+	if (is_good && has_heading) {
+		line_puts(&log->line, log->format->heading);
+		log->signed_size = log->line.size;
+	}
+	if (is_good)
+		is_good = log->is_following ? follow(log) : finish(log, read_on(log));
+	records_close(&log->records);
+	return is_good;
+}
+
+/* --- options ------------------------------------------------------------------------------ */
+
+enum { OPTION_FORMAT = 1, OPTION_JSON, OPTION_STATE, OPTION_NO_VERIFY, OPTION_SCAN, OPTION_COLOR };
+
+static bool take_format(struct log *log, const char *name)
+{
+	log->format = format_find(name);
+	if (!log->format)
+		usage_error("log", "there is no format '%s'", name);
+	return log->format != NULL;
+}
+
+static bool take_color(struct log *log, const char *when)
+{
+	static const char *const names[] = { "auto", "always", "never" };
+
+	for (int i = 0; i < 3; i++) {
+		if (strcmp(when, names[i]) == 0) {
+			log->color = i;
+			return true;
+		}
+	}
+	usage_error("log", "--color is auto, always or never");
+	return false;
+}
+
+static bool take_option(struct log *log, int option)
+{
+	switch (option) {
+	case 'f': log->is_following = log->options.is_following = true; return true;
+	case OPTION_FORMAT: return take_format(log, optarg);
+	case OPTION_JSON: return take_format(log, "json");
+	case OPTION_STATE: log->state_path = optarg; return true;
+	case OPTION_NO_VERIFY: log->options.is_unverified = true; return true;
+	case OPTION_SCAN: log->options.is_scan = true; return true;
+	case OPTION_COLOR: return take_color(log, optarg);
+	default: return filter_take(&log->filter, "log", option, optarg) > 0;
+	}
+}
+
+static bool parse_args(int argc, char **argv, struct log *log)
+{
+	static const struct option longs[] = { FILTER_OPTIONS,
+					       { "kind", required_argument, NULL, FILTER_KIND },
+					       { "after", required_argument, NULL, FILTER_AFTER },
+					       { "follow", no_argument, NULL, 'f' },
+					       { "format", required_argument, NULL, OPTION_FORMAT },
+					       { "json", no_argument, NULL, OPTION_JSON },
+					       { "state", required_argument, NULL, OPTION_STATE },
+					       { "no-verify", no_argument, NULL, OPTION_NO_VERIFY },
+					       { "scan", no_argument, NULL, OPTION_SCAN },
+					       { "color", required_argument, NULL, OPTION_COLOR },
+					       { 0 } };
+	int option;
+
+	while ((option = next_option(argc, argv, ":f", longs)) != -1) {
+		if (!take_option(log, option))
+			return false;
+	}
+	if (log->color == COLOR_AUTO && isatty(STDOUT_FILENO))
+		log->color = COLOR_ALWAYS;
+	return has_operands(argc, argv, 1, 1, "one store or mount point");
 }
 
 static int run(int argc, char **argv)
 {
-	struct log_walk walk = { 0 };
-	struct target target;
-	int code = EXIT_BAD;
+	struct log log = { .format = format_find("text") };
+	struct sigaction action = { .sa_handler = on_signal };
+	bool is_good;
 
-	if (!parse_args(argc, argv, &walk.args))
+	filter_init(&log.filter);
+	if (!parse_args(argc, argv, &log))
 		return EXIT_USAGE;
-	if (!target_init(&target, argv[optind]))
+	if (!target_init(&log.target, argv[optind]))
 		return EXIT_BAD;
-	walk.replay = replay_open();
-	if (walk.replay)
-		code = run_on(&walk, target.store);
-	else
-		complain("out of memory");
-	replay_close(walk.replay);
-	target_release(&target);
-	return code;
+	if (log.is_following) {
+		sigaction(SIGTERM, &action, NULL);
+		sigaction(SIGINT, &action, NULL);
+	}
+	is_good = run_on(&log);
+	line_release(&log.line);
+	line_release(&log.path);
+	line_release(&log.second_path);
+	line_release(&log.host);
+	filter_release(&log.filter);
+	target_release(&log.target);
+	return is_good ? EXIT_GOOD : EXIT_BAD;
 }
 
 const struct cmd cmd_log = {
@@ -323,20 +528,29 @@ const struct cmd cmd_log = {
 	.run = run,
 	.summary = "print the records: what happened, when, by whom",
 	.usage =
-		"usage: inkfs log STORE|MOUNTPOINT [--from SEQ] [--kind KIND[,KIND]…] [--path PATTERN]\n"
-		"                 [--json]\n"
+		"usage: inkfs log STORE|MOUNTPOINT [--since TIME] [--until TIME] [--from SEQ] [--to SEQ]\n"
+		"                 [--kind KIND[,KIND]…] [--path PATTERN] [--user USER] [--process P] [--job PATTERN]\n"
+		"                 [-f | --follow] [--after SEQ] [--state FILE] [--format text|json|csv|ecs|ocsf]\n"
+		"                 [--no-verify] [--scan] [--color auto|always|never]\n"
 		"\n"
 		"Print the records in order, a line each: number, time, kind, path, and name=value for the rest.\n"
-		"Everything comes from the log's records, nothing from the index.  Chain and digests are checked\n"
-		"on the way, signatures are not: that is what 'inkfs verify' does.\n"
-		"\n"
-		"  --from SEQ      from record number SEQ on\n"
+		"Names are those of the time of the record.  Chain and digests are checked on the way, signatures\n"
+		"are not: that is what 'inkfs verify' does.  A record that is not what was recorded is printed as\n"
+		"damaged, without its content, and the exit is 1.\n"
+		"\n" FILTER_USAGE
 		"  --kind KIND,…   only these kinds: GENESIS MOUNT UNMOUNT RECOVERY ACTOR CREATE MKDIR SYMLINK\n"
 		"                  ATTR RENAME LINK UNLINK OPEN CLOSE APPEND DENIED SEAL EPOCH REKEY ERASE ANCHOR\n"
-		"  --path PATTERN  only what is about this path or lies beneath it, as names were then; '*', '?'\n"
-		"                  and '[…]' as in the shell, but '*' goes over slashes\n"
-		"  --json          print an object a line (schema inkfs-log/1)\n"
+		"  -f, --follow    go on as the log grows; records come when a seal covers them\n"
+		"  --after SEQ     what comes behind record SEQ\n"
+		"  --state FILE    go on where FILE says that the last run got, and keep it there; with '>>' to a\n"
+		"                  file nothing is lost or comes twice, whatever is killed\n"
+		"  --format F      text; json, an object a line (schema inkfs-log/1, also --json); csv (RFC 4180);\n"
+		"                  ecs (Elastic Common Schema 8.11); ocsf (1.1.0, File System Activity)\n"
+		"  --no-verify     do not hold bodies against their digests\n"
+		"  --scan          read all records and use no index: where the clock was set back, or for who\n"
+		"                  does not believe the index, which nobody has signed\n"
+		"  --color WHEN    text in columns and colours; auto: on a terminal\n"
 		"\n"
 		"example:\n"
-		"  inkfs log /mnt/log --kind DENIED,UNLINK --path '/jobs/*.log'\n",
+		"  inkfs log /mnt/log --kind DENIED,UNLINK --path '/jobs/*.log' --since '2 hours ago'\n",
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmds.h"
 
+#include "array.h"
 #include "open.h"
 #include "text.h"
 #include "walk_path.h"
@@ -38,22 +39,6 @@ struct ls {
 	size_t seen_count, seen_capacity;
 };
 
-/* Make room for one more item.  false without memory; the old array stays. */
-static bool grow(void **items, size_t count, size_t *capacity, size_t item_size)
-{
-	size_t wanted = *capacity ? 2 * *capacity : 64;
-	void *grown;
-
-	if (count < *capacity)
-		return true;
-	grown = reallocarray(*items, wanted, item_size);
-	if (!grown)
-		return false;
-	*items = grown;
-	*capacity = wanted;
-	return true;
-}
-
 /* --- one folder ---------------------------------------------------------------- */
 
 static bool each_entry(void *ctx, const struct ink_entry *entry)
@@ -61,8 +46,8 @@ static bool each_entry(void *ctx, const struct ink_entry *entry)
 	struct listing *listing = ctx;
 	struct name *name;
 
-	if (!grow((void **)&listing->names, listing->count, &listing->capacity,
-		  sizeof(*listing->names))) {
+	if (!array_grow((void **)&listing->names, listing->count, &listing->capacity,
+			sizeof(*listing->names))) {
 		listing->has_failed = true;
 		return false;
 	}
@@ -138,7 +123,8 @@ static bool push_folder(struct ls *ls, const char *folder, const char *name)
 	struct todo *todo = &ls->todo;
 	char *path;
 
-	if (!grow((void **)&todo->paths, todo->count, &todo->capacity, sizeof(*todo->paths)) ||
+	if (!array_grow((void **)&todo->paths, todo->count, &todo->capacity,
+			sizeof(*todo->paths)) ||
 	    asprintf(&path, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, name) < 0)
 		return false;
 	todo->paths[todo->count++] = path;
@@ -159,7 +145,7 @@ static bool note_seen(struct ls *ls, uint64_t inode)
 			end = middle;
 	}
 	if ((at < ls->seen_count && ls->seen[at] == inode) ||
-	    !grow((void **)&ls->seen, ls->seen_count, &ls->seen_capacity, sizeof(inode)))
+	    !array_grow((void **)&ls->seen, ls->seen_count, &ls->seen_capacity, sizeof(inode)))
 		return false;
 	memmove(ls->seen + at + 1, ls->seen + at, (ls->seen_count - at) * sizeof(inode));
 	ls->seen[at] = inode;

@@ -2,6 +2,7 @@
 #include "describe.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -38,17 +39,16 @@ static void describe_open_flags(struct fields *fields, uint32_t flags)
 	fields_text(fields, "flags", text);
 }
 
-static void describe_entry(struct fields *fields, const struct replay *replay, const char *field,
-			   uint64_t folder, struct ink_str name)
+static void describe_entry(struct fields *fields, struct replay *replay, uint64_t seq,
+			   const char *field, uint64_t folder, struct ink_str name)
 {
-	size_t size;
-	char *path = replay_path(replay, folder, name, &size);
+	struct line path = { 0 };
 
-	if (path)
-		fields_str(fields, field, (struct ink_str){ path, (uint32_t)size });
+	if (replay_path(replay, seq, folder, name, &path))
+		fields_str(fields, field, (struct ink_str){ path.data, (uint32_t)path.size });
 	else
 		fields_str(fields, field, name);
-	free(path);
+	line_release(&path);
 }
 
 static void describe_genesis(struct fields *fields, const struct ink_header *header,
@@ -191,7 +191,7 @@ bool denied_names_entry(uint16_t op)
 }
 
 /* FORMAT.md 5.3: which of the body's numbers an operation has, and what they mean in it. */
-static void describe_denied_arguments(struct fields *fields, const struct replay *replay,
+static void describe_denied_arguments(struct fields *fields, struct replay *replay, uint64_t seq,
 				      const struct ink_body_denied *body)
 {
 	switch (body->op) {
@@ -208,11 +208,11 @@ static void describe_denied_arguments(struct fields *fields, const struct replay
 		break;
 	case INK_OP_MKNOD: fields_octal(fields, "mode", body->flags); break;
 	case INK_OP_RENAME:
-		describe_entry(fields, replay, "to", body->second_inode, body->second_name);
+		describe_entry(fields, replay, seq, "to", body->second_inode, body->second_name);
 		fields_bits(fields, "flags", body->flags);
 		break;
 	case INK_OP_LINK:
-		describe_entry(fields, replay, "to", body->second_inode,
+		describe_entry(fields, replay, seq, "to", body->second_inode,
 			       body->second_name.size > 0 ? body->second_name : body->name);
 		break;
 	case INK_OP_SETXATTR:
@@ -222,7 +222,7 @@ static void describe_denied_arguments(struct fields *fields, const struct replay
 	}
 }
 
-static void describe_denied(struct fields *fields, const struct replay *replay,
+static void describe_denied(struct fields *fields, struct replay *replay, uint64_t seq,
 			    const struct ink_body_denied *body)
 {
 	const char *op = ink_op_name(body->op);
@@ -233,7 +233,7 @@ static void describe_denied(struct fields *fields, const struct replay *replay,
 		fields_text(fields, "errno", error);
 	else
 		fields_u64(fields, "errno", body->errno_code);
-	describe_denied_arguments(fields, replay, body);
+	describe_denied_arguments(fields, replay, seq, body);
 	if (body->count > 1)
 		fields_u64(fields, "count", body->count);
 }
@@ -251,8 +251,8 @@ static void describe_seal(struct fields *fields, const struct ink_body_seal *bod
 		fields_hex(fields, "next_key", body->next_key, INK_KEY_SIZE);
 }
 
-void describe_body(struct fields *fields, const struct replay *replay,
-		   const struct ink_header *header, const union ink_body *body)
+void describe_body(struct fields *fields, struct replay *replay, const struct ink_header *header,
+		   const union ink_body *body)
 {
 	switch ((enum ink_kind)header->kind) {
 	case INK_GENESIS: describe_genesis(fields, header, &body->genesis); break;
@@ -265,7 +265,7 @@ void describe_body(struct fields *fields, const struct replay *replay,
 	case INK_SYMLINK: describe_node(fields, &body->node); break;
 	case INK_ATTR: describe_attr(fields, &body->attr); break;
 	case INK_RENAME:
-		describe_entry(fields, replay, "to", body->rename.new_parent,
+		describe_entry(fields, replay, header->seq, "to", body->rename.new_parent,
 			       body->rename.new_name);
 		break;
 	case INK_LINK:
@@ -276,7 +276,7 @@ void describe_body(struct fields *fields, const struct replay *replay,
 		fields_u64(fields, "offset", header->offset);
 		fields_u64(fields, "size", header->body_size);
 		break;
-	case INK_DENIED: describe_denied(fields, replay, &body->denied); break;
+	case INK_DENIED: describe_denied(fields, replay, header->seq, &body->denied); break;
 	case INK_SEAL:
 	case INK_EPOCH:
 	case INK_REKEY: describe_seal(fields, &body->seal); break;
@@ -294,8 +294,7 @@ void describe_body(struct fields *fields, const struct replay *replay,
 	}
 }
 
-void describe_caller(struct fields *fields, const struct replay *replay,
-		     const struct ink_header *header)
+void describe_caller(struct fields *fields, struct replay *replay, const struct ink_header *header)
 {
 	const struct replay_actor *actor;
 

@@ -10,12 +10,11 @@
 #include "fields.h"
 #include "replay.h"
 
-void describe_body(struct fields *fields, const struct replay *replay,
-		   const struct ink_header *header, const union ink_body *body);
+void describe_body(struct fields *fields, struct replay *replay, const struct ink_header *header,
+		   const union ink_body *body);
 
 /* The calling process, for kinds that have one: uid, gid, and pid and comm if its ACTOR is known. */
-void describe_caller(struct fields *fields, const struct replay *replay,
-		     const struct ink_header *header);
+void describe_caller(struct fields *fields, struct replay *replay, const struct ink_header *header);
 
 /* Whether a DENIED names something in the folder that it is about. */
 bool denied_names_entry(uint16_t op);

@@ -1,18 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 #include "fields.h"
 
-#include "json.h"
 #include "text.h"
 
 #include <inttypes.h>
-#include <string.h>
+#include <stdio.h>
+
+/* Names are ours, or cut down to letters, so they need no escape. */
+static void put_name(struct fields *fields, const char *name)
+{
+	line_puts(fields->line, fields->is_json ? ",\"" : " ");
+	line_puts(fields->line, name);
+	line_puts(fields->line, fields->is_json ? "\":" : "=");
+}
 
 void fields_u64(struct fields *fields, const char *name, uint64_t value)
 {
-	if (fields->is_json)
-		json_add(&fields->object, name, json_u64(value));
-	else
-		fprintf(fields->out, " %s=%" PRIu64, name, value);
+	bool is_string = fields->is_json && value > INT64_MAX;
+
+	put_name(fields, name);
+	if (is_string)
+		line_putc(fields->line, '"');
+	line_u64(fields->line, value);
+	if (is_string)
+		line_putc(fields->line, '"');
 }
 
 void fields_octal(struct fields *fields, const char *name, uint32_t value)
@@ -41,25 +52,23 @@ void fields_time(struct fields *fields, const char *name, int64_t wall_ns)
 
 void fields_hex(struct fields *fields, const char *name, const uint8_t *bytes, size_t size)
 {
-	if (fields->is_json) {
-		json_add(&fields->object, name, json_hex(bytes, size));
-		return;
-	}
-	fprintf(fields->out, " %s=", name);
-	for (size_t i = 0; i < size; i++)
-		fprintf(fields->out, "%02x", bytes[i]);
+	put_name(fields, name);
+	if (fields->is_json)
+		line_putc(fields->line, '"');
+	line_hex(fields->line, bytes, size);
+	if (fields->is_json)
+		line_putc(fields->line, '"');
 }
 
 void fields_str(struct fields *fields, const char *name, struct ink_str value)
 {
 	const char *data = value.size > 0 ? value.data : "";
 
-	if (fields->is_json) {
-		json_add(&fields->object, name, json_bytes(data, value.size));
-		return;
-	}
-	fprintf(fields->out, " %s=", name);
-	text_put_word(fields->out, data, value.size);
+	put_name(fields, name);
+	if (fields->is_json)
+		line_json(fields->line, data, value.size);
+	else
+		text_word(fields->line, data, value.size);
 }
 
 void fields_text(struct fields *fields, const char *name, const char *value)

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Named values of one line, as " name=value" or as members of a JSON object.
+ * Named values of one record, as " name=value" or as ',"name":value' within a JSON object.
  *
- * Owns: the JSON object until it is printed.  Knows nothing of: records.  Threads: one.
+ * Owns: nothing.  Knows nothing of: records.  Threads: one per struct.
  */
 #ifndef TOOLS_FIELDS_H
 #define TOOLS_FIELDS_H
 
-#include <jansson.h>
 #include <stdint.h>
-#include <stdio.h>
+
+#include "line.h"
 
 #include "inkfs/record.h"
 
 struct fields {
-	FILE *out;      /* for text */
-	json_t *object; /* for JSON */
+	struct line *line;
 	bool is_json;
 };
 
+/* Above 2^63 - 1 (damaged stores have such) JSON gets a string of digits. */
 void fields_u64(struct fields *fields, const char *name, uint64_t value);
 void fields_octal(struct fields *fields, const char *name, uint32_t value);
 void fields_bits(struct fields *fields, const char *name, uint32_t value); /* hexadecimal */

@@ -65,6 +65,14 @@ static int decode_char(const uint8_t *p, size_t size, uint32_t *ret_character)
 	return length;
 }
 
+bool text_decode(const char *data, size_t size, size_t *ret_length, uint32_t *ret_character)
+{
+	int length = decode_char((const uint8_t *)data, size, ret_character);
+
+	*ret_length = length > 0 ? (size_t)length : 1;
+	return length > 0 && is_shown(*ret_character);
+}
+
 struct escaping {
 	bool keeps_lines;     /* line feed and tab stay */
 	bool doubles_slashes; /* a backslash becomes two */
@@ -72,14 +80,17 @@ struct escaping {
 	bool waits_for_rest; /* stop before a character that the end cuts */
 };
 
-static void put_hex_escapes(FILE *out, const uint8_t *bytes, int count)
+static void put_hex_escapes(struct line *out, const uint8_t *bytes, int count)
 {
-	for (int i = 0; i < count; i++)
-		fprintf(out, "\\x%02x", bytes[i]);
+	for (int i = 0; i < count; i++) {
+		line_puts(out, "\\x");
+		line_hex(out, bytes + i, 1);
+	}
 }
 
 /* Returns how many bytes were taken. */
-static size_t put_escaped(FILE *out, const char *data, size_t size, const struct escaping *how)
+static size_t put_escaped(struct line *out, const char *data, size_t size,
+			  const struct escaping *how)
 {
 	const uint8_t *p = (const uint8_t *)data;
 	size_t done = 0;
@@ -95,15 +106,16 @@ static size_t put_escaped(FILE *out, const char *data, size_t size, const struct
 			done++;
 			continue;
 		}
-		if (how->keeps_lines && (character == '\n' || character == '\t'))
-			putc((int)character, out);
-		else if (!is_shown(character))
+		if (how->keeps_lines && (character == '\n' || character == '\t')) {
+			line_putc(out, (char)character);
+		} else if (!is_shown(character)) {
 			put_hex_escapes(out, p + done, length);
-		else if ((character == '\\' && how->doubles_slashes) ||
-			 (character == '"' && how->escapes_quotes))
-			fprintf(out, "\\%c", (int)character);
-		else
-			fwrite(p + done, 1, (size_t)length, out);
+		} else {
+			if ((character == '\\' && how->doubles_slashes) ||
+			    (character == '"' && how->escapes_quotes))
+				line_putc(out, '\\');
+			line_put(out, data + done, (size_t)length);
+		}
 		done += (size_t)length;
 	}
 	return done;
@@ -111,65 +123,80 @@ static size_t put_escaped(FILE *out, const char *data, size_t size, const struct
 
 static bool is_plain_word(const char *data, size_t size)
 {
-	const uint8_t *p = (const uint8_t *)data;
-	size_t done = 0;
+	size_t done = 0, length;
+	uint32_t character;
 
-	while (done < size) {
-		uint32_t character = 0;
-		int length = decode_char(p + done, size - done, &character);
-
-		if (length <= 0 || !is_shown(character) || character == ' ' || character == '"' ||
-		    character == '\\')
+	for (; done < size; done += length) {
+		if (!text_decode(data + done, size - done, &length, &character) ||
+		    character == ' ' || character == '"' || character == '\\')
 			return false;
-		done += (size_t)length;
 	}
 	return size > 0;
 }
 
-void text_put_word(FILE *out, const char *data, size_t size)
+void text_word(struct line *out, const char *data, size_t size)
 {
 	static const struct escaping how = { .doubles_slashes = true, .escapes_quotes = true };
 
 	if (is_plain_word(data, size)) {
-		fwrite(data, 1, size, out);
+		line_put(out, data, size);
 		return;
 	}
-	putc('"', out);
+	line_putc(out, '"');
 	put_escaped(out, data, size, &how);
-	putc('"', out);
+	line_putc(out, '"');
 }
 
-void text_put_safe(FILE *out, const char *data, size_t size)
+void text_safe(struct line *out, const char *data, size_t size)
 {
 	static const struct escaping how = { .keeps_lines = false };
 
 	put_escaped(out, data, size, &how);
 }
 
+static void flush(FILE *out, struct line *line)
+{
+	fwrite(line->data, 1, line->size, out);
+	line_release(line);
+}
+
+void text_put_word(FILE *out, const char *data, size_t size)
+{
+	struct line line = { 0 };
+
+	text_word(&line, data, size);
+	flush(out, &line);
+}
+
+void text_put_safe(FILE *out, const char *data, size_t size)
+{
+	struct line line = { 0 };
+
+	text_safe(&line, data, size);
+	flush(out, &line);
+}
+
 size_t text_put_stream(FILE *out, const char *data, size_t size, bool is_end)
 {
 	struct escaping how = { .keeps_lines = true, .waits_for_rest = !is_end };
+	struct line line = { 0 };
+	size_t done = put_escaped(&line, data, size, &how);
 
-	return put_escaped(out, data, size, &how);
+	flush(out, &line);
+	return done;
 }
 
 char *text_escape(const char *data, size_t size)
 {
 	static const struct escaping how = { .doubles_slashes = true };
-	char *text = NULL;
-	size_t text_size = 0;
-	FILE *out = open_memstream(&text, &text_size);
-	bool is_good;
+	struct line line = { 0 };
 
-	if (!out)
-		return NULL;
-	put_escaped(out, data, size, &how);
-	is_good = !ferror(out);
-	if (fclose(out) != 0 || !is_good) {
-		free(text);
-		return NULL;
-	}
-	return text;
+	put_escaped(&line, data, size, &how);
+	line_putc(&line, '\0');
+	if (!line.has_failed)
+		return line.data;
+	line_release(&line);
+	return NULL;
 }
 
 void text_time(int64_t wall_ns, char ret_text[static TEXT_TIME_SIZE])

@@ -10,10 +10,22 @@
 #ifndef TOOLS_TEXT_H
 #define TOOLS_TEXT_H
 
+#include "line.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+
+/*
+ * The character that @data (@size bytes, at least one) begins with.  false: it is not to be shown, or no character.
+ * @ret_length: its bytes; 1 where there is none.
+ */
+bool text_decode(const char *data, size_t size, size_t *ret_length, uint32_t *ret_character);
+
+/* text_put_word() and text_put_safe(), into a line. */
+void text_word(struct line *out, const char *data, size_t size);
+void text_safe(struct line *out, const char *data, size_t size);
 
 /* As a word of a line: as it is, or in double quotes where it holds a space, a quote, a backslash or what is not shown. */
 void text_put_word(FILE *out, const char *data, size_t size);

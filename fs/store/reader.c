@@ -2,14 +2,17 @@
 /* The reader of include/inkfs/reader.h: a walk that stops at the first thing that is not sound. */
 #include "error.h"
 #include "walk.h"
+#include "walk_ahead.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 struct ink_reader {
 	struct walk walk;
 	bool is_at_end;
+	struct walk_ahead *ahead;
 };
 
 static enum ink_err check_first_segment(struct ink_reader *reader, const char *store_path,
@@ -62,8 +65,23 @@ void ink_reader_close(struct ink_reader *reader)
 {
 	if (!reader)
 		return;
+	ahead_close(reader->ahead);
 	walk_close(&reader->walk);
 	free(reader);
+}
+
+void ink_reader_hash_ahead(struct ink_reader *reader)
+{
+	cpu_set_t cpus;
+	int count = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+
+	if (count > AHEAD_THREADS_MAX)
+		count = AHEAD_THREADS_MAX;
+	if (count < 2 || reader->ahead || reader->walk.skips_digests)
+		return;
+	if (ahead_open(reader->walk.io, reader->walk.log_dir, (unsigned)count, &reader->ahead) ==
+	    INK_OK)
+		reader->walk.ahead = reader->ahead;
 }
 
 void ink_reader_skip_digests(struct ink_reader *reader)

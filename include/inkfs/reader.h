@@ -28,6 +28,12 @@ INK_API INK_MUST_CHECK enum ink_err ink_reader_open(const char *store_path,
 						    struct ink_error *ret_error);
 INK_API void ink_reader_close(struct ink_reader *reader);
 
+/*
+ * For a log that is read forwards from one place to its end: hash on the other cores ahead of the caller.  Costs some
+ * memory; not together with ink_reader_skip_digests(), which makes it pointless.  Without memory nothing changes.
+ */
+INK_API void ink_reader_hash_ahead(struct ink_reader *reader);
+
 /* From now on bodies are not held against their digests; headers and chain are checked as ever. */
 INK_API void ink_reader_skip_digests(struct ink_reader *reader);
 

@@ -159,9 +159,15 @@ assert finding["severity"] == "evidence" and finding["code"] == "digest", findin
 assert (finding["path"], finding["record"], finding["offset"], finding["size"]) == (
     "/jobs/build.log", 10, 4, 4), finding
 END
-# The log says that it is not all of it, and reindex does not hide that.
+# The log shows that record as damaged and without what it says, goes on, and reindex does not hide it.
 run 1 "$inkfs" log bad
-err_has "only 10 of 21 records can be read"
+out_has "APPEND /jobs/build.log damaged=yes"
+[[ $(wc -l <out) -eq 21 ]] || fail "log does not go on behind damage"
+err_has "1 record has a body that is not what was recorded"
+run 1 "$inkfs" log bad --json --from 10 --to 10
+out_has '"damaged":"yes"'
+run 0 "$inkfs" log bad --no-verify
+out_lacks damaged
 unchanged bad 1 "$inkfs" reindex bad
 cp -a st/keys bad/
 run 1 "$inkfs" verify bad

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The records of a store in order, from where somebody wants them, with what is known from those before.
+ *
+ * Owns: reader, store and replay.  Knows nothing of: formats, filters other than where to begin and end.
+ * Threads: one per struct (the reader may hash ahead on another).
+ */
+#ifndef TOOLS_RECORDS_H
+#define TOOLS_RECORDS_H
+
+#include "filter.h"
+
+struct records {
+	const char *store_path;
+	struct ink_reader *reader;
+	struct ink_store *store; /* NULL: read from the start */
+	struct replay *replay;
+	uint64_t next_seq;
+	uint64_t sealed_count; /* of the records read so far, covered by a seal or the genesis */
+	uint64_t first_seq;    /* where reading began */
+	uint64_t damaged_count;
+	char origin[256]; /* as GENESIS says */
+	const struct ink_record *record;
+	const union ink_body *body; /* of it; NULL: there is none to read */
+	union ink_body decoded;
+	uint8_t leaf[INK_HASH_SIZE]; /* of the record before the next */
+};
+
+struct records_options {
+	bool is_unverified; /* bodies are not held against their digests */
+	bool is_scan;       /* read every record, use no index */
+	bool is_following;  /* it will be read beyond its present end */
+};
+
+/*
+ * Stand before the first record that @filter may want, by its number or its time.  @store_path: borrowed.
+ * false after having complained; nothing is to be released then.
+ */
+bool records_open(struct records *records, const char *store_path, const struct filter *filter,
+		  const struct records_options *options);
+void records_close(struct records *records);
+
+enum records_step {
+	RECORDS_RECORD, /* records->record, records->body; the replay stands right before it (an ACTOR is taken in already) */
+	RECORDS_END,
+	RECORDS_BAD,    /* something else lies there; nothing was said yet */
+	RECORDS_FAILED, /* after having complained */
+};
+enum records_step records_next(struct records *records);
+/* Done with this record: the replay takes it in.  false after having complained. */
+bool records_accept(struct records *records);
+
+/* The first record of @store whose wall time is at or after @wall_ns; the count of records if there is none. */
+bool records_find_time(struct ink_store *store, const char *store_path, int64_t wall_ns,
+		       uint64_t *ret_seq);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include "state.h"
+
+#include "common.h"
+#include "text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LINE_SIZE_MAX = 512 };
+
+static bool parse_leaf(const char *digits, uint8_t leaf[static INK_HASH_SIZE])
+{
+	for (size_t i = 0; i < INK_HASH_SIZE; i++) {
+		unsigned byte;
+
+		if (sscanf(digits + 2 * i, "%2x", &byte) != 1)
+			return false;
+		leaf[i] = (uint8_t)byte;
+	}
+	return true;
+}
+
+static bool parse(struct state *state, const char *text)
+{
+	char leaf[2 * INK_HASH_SIZE + 1];
+	int end = 0;
+
+	return sscanf(text,
+		      "inkfs-state/1 %" SCNu64 " %64[0-9a-f] %" SCNu64 " %15[a-z] %255[^\n]%n",
+		      &state->next_seq, leaf, &state->output_size, state->format, state->host,
+		      &end) == 5 &&
+	       strlen(leaf) == 2 * INK_HASH_SIZE && strcmp(text + end, "\n") == 0 &&
+	       parse_leaf(leaf, state->leaf);
+}
+
+bool state_load(struct state *state, const char *path)
+{
+	char text[LINE_SIZE_MAX + 1] = "";
+	FILE *file = fopen(path, "re");
+
+	*state = (struct state){ .path = path };
+	if (!file && errno == ENOENT)
+		return true;
+	if (!file) {
+		complain("%s: cannot read how far it got: %s", path, strerror(errno));
+		return false;
+	}
+	text[fread(text, 1, LINE_SIZE_MAX, file)] = '\0';
+	fclose(file);
+	state->is_found = parse(state, text);
+	if (!state->is_found)
+		complain(
+			"%s: not a state file of 'inkfs log'; name another, or remove it to begin anew",
+			path);
+	return state->is_found;
+}
+
+static bool sync_folder(const char *path)
+{
+	char *copy = strdup(path);
+	int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	bool is_good = fd >= 0 && fsync(fd) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	free(copy);
+	return is_good;
+}
+
+static bool write_file(const struct state *state, const char *path)
+{
+	char leaf[2 * INK_HASH_SIZE + 1];
+	FILE *file = fopen(path, "we");
+	bool is_good;
+
+	if (!file)
+		return false;
+	text_hex(state->leaf, INK_HASH_SIZE, leaf);
+	fprintf(file, "inkfs-state/1 %" PRIu64 " %s %" PRIu64 " %s %s\n", state->next_seq, leaf,
+		state->output_size, state->format, state->host[0] ? state->host : "-");
+	is_good = fflush(file) == 0 && fsync(fileno(file)) == 0;
+	return fclose(file) == 0 && is_good;
+}
+
+bool state_keep(const struct state *state)
+{
+	char *path;
+	bool is_good;
+
+	if (asprintf(&path, "%s.new", state->path) < 0) {
+		complain("out of memory");
+		return false;
+	}
+	is_good = write_file(state, path) && rename(path, state->path) == 0 &&
+		  sync_folder(state->path);
+	if (!is_good)
+		complain("%s: cannot keep how far it got: %s", state->path, strerror(errno));
+	free(path);
+	return is_good;
+}
