@@ -59,6 +59,7 @@ static const char usage_text[] =
 	"  -o ro                      read-only; a damaged store, too, as far as it verifies\n"
 	"  -o verify-reads            check each record against the chain before its bytes are given\n"
 	"  -o immutable               finished segments get the immutable flag\n"
+	"  -o immutable-point         so does the bare mount point: nobody logs beneath the mount\n"
 	"  -o keys=DIR                where the key files are (default STORE/keys)\n"
 	"  -o epoch=S,seal-interval=MS,sync-interval=MS,heartbeat=S,threads=N,allow_other\n"
 	"  --foreground               stay in the foreground, messages on stderr\n"
@@ -384,6 +385,12 @@ int main(int argc, char **argv)
 	if (command.is_fake) {
 		fputs("mount.inkfs: -f: checked, nothing mounted\n", stderr);
 		return EXIT_GOOD;
+	}
+	/* Whatever becomes of this mount: nobody shall write into the bare folder. */
+	if (command.options.is_point_immutable &&
+	    mount_point_protect(command.mount_point, paths.mount_point, &error) != INK_OK) {
+		say(LOG_ERR, "%s", error.text);
+		return EXIT_BAD;
 	}
 	driver_set_log(hear_fuse);
 	/* Nothing may keep the folder busy that the driver was started in; all paths are absolute now. */

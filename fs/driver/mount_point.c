@@ -3,13 +3,17 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 INK_PRINTF(2, 3) static enum ink_err fail(struct ink_error *error, const char *format, ...)
 {
@@ -200,4 +204,48 @@ enum ink_err mount_paths_check(const char *store, const char *mount_point,
 			"the store %s lies beneath the mount point %s and would be hidden by it; name another folder",
 			store, mount_point);
 	return check_folder(mount_point, point, ret_error);
+}
+
+static enum ink_err fail_protect(const char *given, struct ink_error *error)
+{
+	switch (errno) {
+	case EPERM:
+	case EACCES:
+		return fail(
+			error,
+			"cannot make the mount point %s immutable: only root may; run 'chattr +i %s' as root once, or leave immutable-point out",
+			given, given);
+	case ENOTTY:
+	case EOPNOTSUPP:
+	case ENOSYS:
+	case EINVAL:
+		return fail(
+			error,
+			"cannot make the mount point %s immutable: its file system has no such flag; name a folder on another one, or leave immutable-point out",
+			given);
+	default:
+		return fail(error, "cannot make the mount point %s immutable: %s", given,
+			    strerror(errno));
+	}
+}
+
+/* The commands say long and mean an unsigned int. */
+enum ink_err mount_point_protect(const char *given, const char *mount_point,
+				 struct ink_error *ret_error)
+{
+	int fd = open(mount_point, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	unsigned int flags = 0;
+	enum ink_err err = INK_OK;
+
+	if (fd < 0)
+		return fail_protect(given, ret_error);
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) != 0) {
+		err = fail_protect(given, ret_error);
+	} else if (!(flags & FS_IMMUTABLE_FL)) {
+		flags |= FS_IMMUTABLE_FL;
+		if (ioctl(fd, FS_IOC_SETFLAGS, &flags) != 0)
+			err = fail_protect(given, ret_error);
+	}
+	close(fd);
+	return err;
 }

@@ -23,6 +23,7 @@ enum option_id {
 	OPT_ASYNC,
 	OPT_IMMUTABLE,
 	OPT_VERIFY_READS,
+	OPT_IMMUTABLE_POINT,
 	OPT_ALLOW_OTHER,
 	OPT_RO,
 	OPT_RW,
@@ -48,6 +49,7 @@ static const struct option_row {
 	[OPT_SYNC] = { "sync", NULL, { NULL }, 0, 0, false },
 	[OPT_ASYNC] = { "async", NULL, { NULL }, 0, 0, false },
 	[OPT_VERIFY_READS] = { "verify-reads", NULL, { NULL }, 0, 0, false },
+	[OPT_IMMUTABLE_POINT] = { "immutable-point", NULL, { NULL }, 0, 0, false },
 	[OPT_IMMUTABLE] = { "immutable", NULL, { NULL }, 0, 0, false },
 	[OPT_ALLOW_OTHER] = { "allow_other", NULL, { NULL }, 0, 0, false },
 	[OPT_RO] = { "ro", NULL, { NULL }, 0, 0, false },
@@ -184,6 +186,8 @@ static void set_word(struct options *options, enum option_id id)
 		options->store.is_immutable = true;
 	else if (id == OPT_VERIFY_READS)
 		options->store.verifies_reads = true;
+	else if (id == OPT_IMMUTABLE_POINT)
+		options->is_point_immutable = true;
 	else if (id == OPT_ALLOW_OTHER)
 		options->is_for_all = true;
 	else if (id == OPT_RO)
@@ -326,6 +330,8 @@ enum ink_err options_check(const struct options *options, char ret_text[static O
 		fputs(",immutable", out);
 	if (store->verifies_reads)
 		fputs(",verify-reads", out);
+	if (options->is_point_immutable)
+		fputs(",immutable-point", out);
 	if (store->epoch_s)
 		fprintf(out, ",epoch=%u", store->epoch_s);
 	if (store->seal_interval_ms)

@@ -16,7 +16,8 @@ enum { OPTIONS_TEXT_SIZE = 4096 };
 struct options {
 	/* The numbers are 0 where nothing was said; keys_dir points to @keys_dir below. */
 	struct ink_options store;
-	bool is_for_all; /* allow_other */
+	bool is_for_all;         /* allow_other */
+	bool is_point_immutable; /* the bare mount point gets the immutable flag */
 	uint32_t thread_count;
 	char keys_dir[PATH_MAX];
 	char flags[OPTIONS_TEXT_SIZE]; /* generic ones for the system, with commas */
