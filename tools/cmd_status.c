@@ -64,6 +64,17 @@ static void put_count(const char *name, uint64_t count, const char *one, const c
 	printf("%" PRIu64 " %s\n", count, count == 1 ? one : many);
 }
 
+/* Only what should worry somebody. */
+static void put_epoch(const struct ink_status *status)
+{
+	if (!status->is_epoch_overdue)
+		return;
+	put_name("epoch");
+	printf("OVERDUE: one key in force for %" PRIu64 " s, not %" PRIu32
+	       "; see the driver's messages, the folder of the keys, free space\n",
+	       status->epoch_age_s, status->epoch_s);
+}
+
 static void put_counts(const struct ink_status *status)
 {
 	char time[TEXT_TIME_SIZE];
@@ -87,6 +98,7 @@ static void put_counts(const struct ink_status *status)
 		printf(", last at %s, epoch %" PRIu32, time, status->epoch);
 	}
 	putchar('\n');
+	put_epoch(status);
 	put_count("durable", status->durable_count, "record", "records");
 	put_count("index", status->index_count, "record", "records");
 	put_count("refused", status->refusal_count, "operation", "operations");
@@ -122,6 +134,9 @@ static bool print_json(const struct target *target, const struct ink_status *sta
 	json_add(&line, "seal_time",
 		 status->seal_wall_ns != 0 ? json_time(status->seal_wall_ns) : json_null());
 	json_add(&line, "epoch", json_u64(status->epoch));
+	json_add(&line, "epoch_length_s", json_u64(status->epoch_s));
+	json_add(&line, "epoch_age_s", json_u64(status->epoch_age_s));
+	json_add(&line, "epoch_overdue", json_boolean(status->is_epoch_overdue));
 	json_add(&line, "payload_bytes", json_u64(status->payload_bytes));
 	json_add(&line, "log_bytes", json_u64(status->log_bytes));
 	json_add(&line, "segments", json_u64(status->segment_count));

@@ -40,8 +40,8 @@ struct command {
 
 /* Where messages go.  Set up before there are threads; is_daemon changes once, before the first is told "ready". */
 static struct {
-	int report_fd; /* of the pipe to the parent; -1: none */
-	bool is_daemon;
+	_Atomic int report_fd; /* of the pipe to the parent; -1: none */
+	_Atomic bool is_daemon;
 	char fuse_line[512]; /* the last thing that libfuse complained about */
 	/* Damage that opening a store read-only has passed, a line each; told when it is mounted. */
 	char damage[2048];
@@ -104,6 +104,16 @@ static void hear_damage(void *ctx, const char *text)
 		say(LOG_ERR, "%s", text);
 	else
 		snprintf(out.damage + used, sizeof(out.damage) - used, "%s\n", text);
+}
+
+/* What goes wrong inside the store while it is mounted; before that, the parent waits for one word only. */
+static void hear_store(void *ctx, bool is_over, const char *text)
+{
+	(void)ctx;
+	if (out.is_daemon || out.report_fd < 0)
+		say(is_over ? LOG_NOTICE : LOG_ERR, "%s", text);
+	else
+		syslog(is_over ? LOG_NOTICE : LOG_ERR, "%s", text);
 }
 
 static int fail_usage(const char *text)
@@ -202,6 +212,7 @@ static int serve(struct command *command, const struct mount_paths *paths, const
 	store_options->mount_point = paths->mount_point;
 	store_options->mount_options = text;
 	store_options->on_damage = hear_damage;
+	store_options->on_notice = hear_store;
 	block_signals(SIG_BLOCK);
 	if (ink_store_open(paths->store, store_options, &store, &error) != INK_OK) {
 		say(LOG_ERR, "%s", error.text);

@@ -66,6 +66,19 @@ struct seal_check {
 	uint8_t public_key[INK_KEY_SIZE];
 };
 
+/* What goes on failing beside the writers, each told once when it begins and once when it is over. */
+enum trouble_kind { TROUBLE_EPOCH, TROUBLE_INDEX, TROUBLE_FAILED, TROUBLE_COUNT };
+
+struct trouble {
+	int error;         /* errno; 0: none */
+	uint64_t since_ns; /* CLOCK_MONOTONIC */
+};
+
+struct folder_id {
+	dev_t device;
+	ino_t inode;
+};
+
 struct buffer {
 	struct buffer *next;
 	uint8_t data[BUFFER_SIZE];
@@ -84,7 +97,8 @@ struct ink_store {
 	uint64_t segment_size;
 	char origin[ORIGIN_SIZE_MAX + 1];
 	char vkey[INK_VKEY_SIZE];
-	struct segments *segments; /* for reading; has its own lock */
+	struct folder_id keys_folder; /* as it was when its key was read */
+	struct segments *segments;    /* for reading; has its own lock */
 
 	pthread_mutex_t lock; /* all down to the next lock */
 	struct log *log;
@@ -96,8 +110,11 @@ struct ink_store {
 	uint64_t frozen_count;  /* records in the frozen overlay */
 	struct key_pair *seal_key;
 	int64_t seal_wall_ns;
-	uint64_t seal_time_ns;  /* CLOCK_MONOTONIC */
-	uint64_t epoch_time_ns; /* first activity of the epoch; 0: none yet */
+	uint64_t seal_time_ns;   /* CLOCK_MONOTONIC */
+	uint64_t epoch_time_ns;  /* first activity of the epoch; 0: none yet */
+	uint64_t epoch_retry_ns; /* CLOCK_MONOTONIC; while TROUBLE_EPOCH lasts */
+	unsigned epoch_tries;    /* that failed */
+	struct trouble troubles[TROUBLE_COUNT];
 	struct seal_check check;
 	struct refusal refusals[REFUSAL_SLOT_COUNT];
 	uint64_t told_places[TOLD_COUNT]; /* damage that on_damage was told of lately; 0: none */
@@ -170,10 +187,25 @@ INK_MUST_CHECK enum ink_err store_wait_for_room(struct ink_store *store);
 /* --- store_sync.c: without `lock` --- */
 INK_MUST_CHECK enum ink_err store_sync_to(struct ink_store *store, uint64_t record_count);
 INK_MUST_CHECK enum ink_err store_commit_index(struct ink_store *store);
-INK_MUST_CHECK enum ink_err store_change_epoch(struct ink_store *store,
-					       enum ink_seal_reason reason);
 INK_MUST_CHECK enum ink_err store_start_threads(struct ink_store *store);
 void store_stop_threads(struct ink_store *store);
+
+/* --- store_epoch.c: without `lock`, but for the last two --- */
+/* INK_ERR_IO (errno): the old key is in force, or the new one and the old one's secret is still on the disk. */
+INK_MUST_CHECK enum ink_err store_change_epoch(struct ink_store *store,
+					       enum ink_seal_reason reason);
+/* End the epoch if its time has come, or its end failed and it is time to try again. */
+void store_end_epoch(struct ink_store *store);
+/* @error: an errno, or 0: it goes well.  Tells the user (ink_options.on_notice) when that changes. */
+void store_tell(struct ink_store *store, enum trouble_kind kind, int error);
+INK_MUST_CHECK enum ink_err store_keys_folder(const struct ink_store *store,
+					      struct folder_id *ret_id);
+/*
+ * Under `lock`.  How long epochs of the open session are to take (0: not known, or no session), and how much time
+ * lies between the first activity of the present one and the last record.
+ */
+void store_epoch_age(struct ink_store *store, uint32_t *ret_length_s, uint64_t *ret_age_s);
+bool store_epoch_is_overdue(uint32_t length_s, uint64_t age_s);
 
 /* --- store_large.c --- */
 /* A thread for the bodies of large appends; NULL if there is no memory for one. */

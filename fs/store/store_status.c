@@ -60,6 +60,9 @@ void ink_status(struct ink_store *store, struct ink_status *ret_status)
 		s.durable_count = head->durable_size;
 	s.index_count = store->index_count;
 	s.epoch = head->epoch;
+	store_epoch_age(store, &s.epoch_s, &s.epoch_age_s);
+	s.is_epoch_overdue = store->troubles[TROUBLE_EPOCH].error != 0 ||
+			     store_epoch_is_overdue(s.epoch_s, s.epoch_age_s);
 	s.is_closed = head->is_closed;
 	s.has_failed = store->has_failed;
 	pthread_mutex_unlock(&store->lock);

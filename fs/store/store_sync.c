@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What happens beside the writers: group sync, index commits, epochs, and the two threads.
+ * What happens beside the writers: group sync, index commits, and the two threads.
  *
  * The sealing thread signs what nobody asked to have signed, within seal_interval_ms of the first
  * unsigned record, and the heartbeat.  The committing thread makes the log durable and the index
@@ -165,53 +165,6 @@ enum ink_err store_commit_index(struct ink_store *store)
 	return err;
 }
 
-/* FORMAT.md section 8: (1) both seeds on disk, (2) EPOCH, (3) synced, (4) the new seed alone. */
-static enum ink_err hand_over(struct ink_store *store, enum ink_seal_reason reason,
-			      struct key_pair *next)
-{
-	const struct io *io = store->io;
-	struct key_pair *old = store->seal_key;
-	uint32_t epoch = catalog_head(store->catalog)->epoch;
-	uint64_t count;
-	enum ink_err err;
-
-	err = seal_key_write(io, store->keys_dir, store->store_id, epoch, old, next);
-	if (err != INK_OK)
-		return err;
-	pthread_mutex_lock(&store->lock);
-	err = store_epoch(store, reason, next);
-	if (err == INK_OK) {
-		store->seal_key = next;
-		/* A seal of the old key that still waits for its check has its own copy of the public half. */
-	}
-	count = catalog_head(store->catalog)->record_count;
-	pthread_mutex_unlock(&store->lock);
-	if (err != INK_OK)
-		return err;
-	err = store_sync_to(store, count);
-	if (err == INK_OK)
-		err = seal_key_write(io, store->keys_dir, store->store_id, epoch + 1, next, NULL);
-	key_free(old);
-	return err;
-}
-
-enum ink_err store_change_epoch(struct ink_store *store, enum ink_seal_reason reason)
-{
-	struct key_pair *next = key_make();
-	enum ink_err err;
-
-	if (!next) {
-		errno = ENOMEM;
-		return INK_ERR_IO;
-	}
-	pthread_mutex_lock(&store->epoch_lock);
-	err = hand_over(store, reason, next);
-	if (store->seal_key != next)
-		key_free(next);
-	pthread_mutex_unlock(&store->epoch_lock);
-	return err;
-}
-
 static void deadline_at(uint64_t at_ns, struct timespec *ret_deadline)
 {
 	ret_deadline->tv_sec = (time_t)(at_ns / UINT64_C(1000000000));
@@ -293,13 +246,6 @@ static void *sealer_main(void *arg)
 	return NULL;
 }
 
-static bool epoch_is_over(const struct ink_store *store)
-{
-	uint64_t length_ns = (uint64_t)store->options.epoch_s * UINT64_C(1000000000);
-
-	return store->epoch_time_ns != 0 && monotonic_ns() - store->epoch_time_ns >= length_ns;
-}
-
 static void *committer_main(void *arg)
 {
 	struct ink_store *store = arg;
@@ -310,7 +256,8 @@ static void *committer_main(void *arg)
 
 	pthread_mutex_lock(&store->lock);
 	while (!store->is_stopping) {
-		bool is_epoch_over;
+		bool has_failed;
+		int error;
 
 		/* From the last beginning, not end: a slow disk must not stretch the promise. */
 		deadline_at(begun_ns + tick_ns, &deadline);
@@ -321,12 +268,15 @@ static void *committer_main(void *arg)
 			break;
 		begun_ns = monotonic_ns();
 		(void)!store_flush_refusals(store, false);
-		is_epoch_over = epoch_is_over(store);
 		pthread_mutex_unlock(&store->lock);
 		/* What fails here fails again at the next tick, or has stopped the store; writers are told. */
-		(void)!store_commit_index(store);
-		if (is_epoch_over)
-			(void)!store_change_epoch(store, INK_SEAL_EPOCH);
+		error = store_commit_index(store) == INK_OK ? 0 : errno;
+		store_end_epoch(store);
+		pthread_mutex_lock(&store->lock);
+		has_failed = store->has_failed;
+		pthread_mutex_unlock(&store->lock);
+		store_tell(store, TROUBLE_FAILED, has_failed ? EIO : 0);
+		store_tell(store, TROUBLE_INDEX, has_failed ? 0 : error);
 		pthread_mutex_lock(&store->lock);
 	}
 	pthread_mutex_unlock(&store->lock);

@@ -31,6 +31,12 @@ enum ink_audit { INK_AUDIT_NONE, INK_AUDIT_OPENS, INK_AUDIT_READS };
 /* One sentence without line feed, borrowed for the call; any thread, no lock held. */
 typedef void (*ink_damage_fn)(void *ctx, const char *text);
 
+/*
+ * Something beside the writers has begun to fail (@is_over false) or goes well again; one sentence, valid during the
+ * call.  Called from a thread of the store, which must not be closed from there.
+ */
+typedef void (*ink_notice_fn)(void *ctx, bool is_over, const char *text);
+
 /* Zero means the default everywhere. */
 struct ink_options {
 	const char *keys_dir;      /* where the key files are; default STORE/keys */
@@ -51,6 +57,8 @@ struct ink_options {
 	 */
 	ink_damage_fn on_damage;
 	void *damage_ctx;
+	ink_notice_fn on_notice; /* NULL: nobody is told */
+	void *notice_ctx;
 	const char *mount_point; /* these two go into the MOUNT record; may be NULL */
 	const char *mount_options;
 };
@@ -252,8 +260,11 @@ struct ink_status {
 	uint64_t durable_count; /* records known to be synced */
 	uint64_t index_count;   /* records in the committed index */
 	uint32_t epoch;
-	bool is_closed;  /* ended in order and nothing after it */
-	bool has_failed; /* a sync failed; only reopening helps */
+	uint32_t epoch_s;      /* that an epoch of the open session is to take; 0: no session */
+	uint64_t epoch_age_s;  /* that the present one has taken, as its records say */
+	bool is_epoch_overdue; /* it should have ended long ago, or its end has failed */
+	bool is_closed;        /* ended in order and nothing after it */
+	bool has_failed;       /* a sync failed; only reopening helps */
 };
 
 INK_API void ink_status(struct ink_store *store, struct ink_status *ret_status);
