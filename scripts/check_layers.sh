@@ -18,9 +18,9 @@ layers=(
 	"1 io hash overlay record body=record"
 	"2 frame merkle vkey"
 	"3 segment key index lmdb_read lost note proof succession"
-	"4 log catalog walk seal"
-	"5 recover verify query reader tree"
-	"6 checkpoint export evidence"
+	"4 log catalog walk seal tlog"
+	"5 identity recover verify query reader tree"
+	"6 checkpoint consistency export evidence"
 	"7 store"
 )
 

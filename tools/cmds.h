@@ -11,6 +11,7 @@
 
 extern const struct cmd cmd_cat;
 extern const struct cmd cmd_checkpoint;
+extern const struct cmd cmd_consistency;
 extern const struct cmd cmd_export;
 extern const struct cmd cmd_help;
 extern const struct cmd cmd_init;

@@ -2,7 +2,8 @@
 /*
  * ink_checkpoint_make().  What it signs must never be taken back, so:
  *
- * 1. The tree ends with the last seal that is good, with all before it checked: chain, root, signature.
+ * 1. The tree ends with the last seal that is good.  What lies before the last seal that the index covers is not read
+ *    again: that seal has signed the root over it.  Behind it, all is checked: chain, root, signature.
  * 2. Every segment up to there is synced here first, whatever the seals say was synced.
  * 3. The seal key is read after the log, and used only if it is the one in force at the end of that tree.  A driver
  *    that changes epochs meanwhile makes us read the log again.
@@ -22,9 +23,10 @@
 #include "merkle.h"
 #include "note.h"
 #include "succession.h"
+#include "tree.h"
 #include "walk.h"
 
-enum { TRY_COUNT_MAX = 5 };
+enum { TRY_COUNT_MAX = 5, INDEX_TRY_COUNT = 3 };
 
 struct sealed_log {
 	struct succession keys;
@@ -122,25 +124,117 @@ static bool is_live(const char *path)
 	return is_locked;
 }
 
-static enum ink_err log_load(const char *path, struct sealed_log *log, struct ink_error *error)
+/* Take up the tree right before the seal: its perfect subtrees, largest first. */
+static enum ink_err load_tree(struct tree *tree, uint64_t size, struct merkle *ret_tree)
 {
-	char log_dir[PATH_MAX];
+	uint8_t nodes[TREE_DEPTH_MAX][INK_HASH_SIZE];
+	unsigned count = 0;
+	uint64_t from = 0;
+	enum ink_err err = INK_OK;
+
+	for (int bit = TREE_DEPTH_MAX - 1; bit >= 0 && err == INK_OK; bit--) {
+		uint64_t step = UINT64_C(1) << bit;
+
+		if (!(size & step))
+			continue;
+		err = tree_range(tree, from, from + step, nodes[count++]);
+		from += step;
+	}
+	return err == INK_OK ? merkle_load(ret_tree, size, nodes[0], count) : err;
+}
+
+/*
+ * The seal that the index says is in force.  Which key signed it, the index says too; in the end all depends on the
+ * secret key being the last of the succession, and that one has signed no other log.
+ */
+static bool take_up_seal(struct sealed_log *log, const struct ink_record *record,
+			 const struct tree_seal *known)
+{
+	struct succession keys = log->keys;
+	uint8_t root[INK_HASH_SIZE];
+	union ink_body body;
+
+	merkle_root(&log->tree, root);
+	memcpy(keys.seal_key, known->seal_key, INK_KEY_SIZE);
+	keys.epoch = known->epoch;
+	if (record->header.kind == INK_SEAL) {
+		if (!succession_follow(&keys, record, root, NULL))
+			return false;
+	} else if (ink_body_decode(record->header.kind, record->body, record->header.body_size,
+				   &body) != INK_OK ||
+		   body.seal.epoch != known->epoch || body.seal.tree_size != record->header.seq ||
+		   memcmp(body.seal.root, root, INK_HASH_SIZE) != 0 ||
+		   memcmp(body.seal.next_key, known->seal_key, INK_KEY_SIZE) != 0 ||
+		   !record_signature_is_good(record->header.kind, record->entry, record->nonce,
+					     record->body, record->header.body_size, 1,
+					     known->seal_key)) {
+		return false;
+	}
+	log->keys = keys;
+	merkle_append(&log->tree, record->leaf);
+	log->size = log->tree.size;
+	merkle_root(&log->tree, log->root);
+	return true;
+}
+
+/* GENESIS, then from the last seal of the index on.  false: that did not work, and all of it must be read. */
+static bool log_start(struct walk *walk, const char *path, struct sealed_log *log)
+{
+	struct tree_seal known;
+	struct tree *tree = NULL;
+	enum walk_step step;
+	uint64_t place;
+	bool is_good;
+
+	if (walk_next(walk, &step) != INK_OK || step != WALK_RECORD ||
+	    !log_take(log, &walk->record))
+		return false;
+	if (tree_open_at_seal(path, &tree, &known) != INK_OK)
+		return false;
+	is_good = load_tree(tree, known.seq, &log->tree) == INK_OK &&
+		  tree_place(tree, known.seq, &place) == INK_OK &&
+		  walk_seek(walk, place, known.seq, NULL) == INK_OK &&
+		  walk_next(walk, &step) == INK_OK && step == WALK_RECORD &&
+		  walk->record.header.kind != INK_GENESIS &&
+		  kind_is_signed(walk->record.header.kind) &&
+		  take_up_seal(log, &walk->record, &known);
+	tree_close(tree);
+	return is_good;
+}
+
+static enum ink_err log_walk(const char *path, const char *log_dir, bool has_index,
+			     struct sealed_log *log, struct ink_error *error)
+{
 	struct walk walk = { .fd = -1 };
-	enum ink_err err;
+	enum ink_err err = INK_OK;
 
 	*log = (struct sealed_log){ 0 };
 	merkle_init(&log->tree);
-	if (snprintf(log_dir, sizeof(log_dir), "%s/log", path) >= (int)sizeof(log_dir)) {
-		errno = ENAMETOOLONG;
-		return error_io(error, path, "path of the log");
-	}
 	if (walk_open(&walk, io_system(), log_dir) != INK_OK)
 		return error_io(error, path, "reading the log");
-	err = log_read(&walk, path, is_live(path), log, error);
+	if (has_index && !log_start(&walk, path, log))
+		err = error_set(error, INK_ERR_NOT_FOUND, "%s: the index does not help", path);
+	if (err == INK_OK)
+		err = log_read(&walk, path, is_live(path), log, error);
 	if (err == INK_OK)
 		err = log_sync(&walk, log_dir, error);
 	walk_close(&walk);
 	return err;
+}
+
+/* While a driver commits its index, what we see of it may not fit together; then once more. */
+static enum ink_err log_load(const char *path, struct sealed_log *log, struct ink_error *error)
+{
+	char log_dir[PATH_MAX];
+	enum ink_err err = INK_ERR_NOT_FOUND;
+
+	if (snprintf(log_dir, sizeof(log_dir), "%s/log", path) >= (int)sizeof(log_dir)) {
+		errno = ENAMETOOLONG;
+		return error_io(error, path, "path of the log");
+	}
+	for (unsigned i = 0; i < INDEX_TRY_COUNT && err == INK_ERR_NOT_FOUND; i++)
+		err = log_walk(path, log_dir, true, log, error);
+	return err == INK_OK ? err : log_walk(path, log_dir, false, log, error);
 }
 
 /* NULL: the file holds another epoch's key. */

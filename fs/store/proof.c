@@ -5,17 +5,6 @@
 #include <string.h>
 
 #include "hash.h"
-#include "merkle.h"
-
-static void range_root(const uint8_t *leaves, uint64_t from, uint64_t to, uint8_t *ret_root)
-{
-	struct merkle tree;
-
-	merkle_init(&tree);
-	for (uint64_t i = from; i < to; i++)
-		merkle_append(&tree, leaves + i * INK_HASH_SIZE);
-	merkle_root(&tree, ret_root);
-}
 
 /* The largest power of two that is smaller than @size, which is at least 2. */
 static uint64_t split_of(uint64_t size)
@@ -23,10 +12,11 @@ static uint64_t split_of(uint64_t size)
 	return UINT64_C(1) << (63 - __builtin_clzll(size - 1));
 }
 
-static void push_range(const uint8_t *leaves, uint64_t from, uint64_t to, struct proof *proof)
+static enum ink_err push_range(const struct hash_source *source, uint64_t from, uint64_t to,
+			       struct proof *proof)
 {
 	assert(proof->hash_count < PROOF_HASH_COUNT_MAX);
-	range_root(leaves, from, to, proof->hashes[proof->hash_count++]);
+	return source->range(source->ctx, from, to, proof->hashes[proof->hash_count++]);
 }
 
 /* Found from the root down, given from the leaf up. */
@@ -42,49 +32,54 @@ static void reverse(struct proof *proof)
 	}
 }
 
-void inclusion_make(const uint8_t *leaves, uint64_t size, uint64_t index, struct proof *ret_proof)
+enum ink_err inclusion_make(const struct hash_source *source, uint64_t size, uint64_t index,
+			    struct proof *ret_proof)
 {
 	uint64_t from = 0, to = size;
+	enum ink_err err = INK_OK;
 
 	assert(index < size);
 	ret_proof->hash_count = 0;
-	while (to - from > 1) {
+	while (err == INK_OK && to - from > 1) {
 		uint64_t middle = from + split_of(to - from);
 
 		if (index < middle) {
-			push_range(leaves, middle, to, ret_proof);
+			err = push_range(source, middle, to, ret_proof);
 			to = middle;
 		} else {
-			push_range(leaves, from, middle, ret_proof);
+			err = push_range(source, from, middle, ret_proof);
 			from = middle;
 		}
 	}
 	reverse(ret_proof);
+	return err;
 }
 
-void consistency_make(const uint8_t *leaves, uint64_t size, uint64_t old_size,
-		      struct proof *ret_proof)
+enum ink_err consistency_make(const struct hash_source *source, uint64_t size, uint64_t old_size,
+			      struct proof *ret_proof)
 {
 	uint64_t from = 0, to = size;
+	enum ink_err err = INK_OK;
 
 	assert(old_size <= size);
 	ret_proof->hash_count = 0;
 	if (old_size == 0 || old_size == size)
-		return;
-	while (to > old_size) {
+		return INK_OK;
+	while (err == INK_OK && to > old_size) {
 		uint64_t middle = from + split_of(to - from);
 
 		if (old_size <= middle) {
-			push_range(leaves, middle, to, ret_proof);
+			err = push_range(source, middle, to, ret_proof);
 			to = middle;
 		} else {
-			push_range(leaves, from, middle, ret_proof);
+			err = push_range(source, from, middle, ret_proof);
 			from = middle;
 		}
 	}
-	if (from != 0) /* else it is the old root itself */
-		push_range(leaves, from, to, ret_proof);
+	if (err == INK_OK && from != 0) /* else it is the old root itself */
+		err = push_range(source, from, to, ret_proof);
 	reverse(ret_proof);
+	return err;
 }
 
 /* RFC 9162 section 2.1.3.2. */

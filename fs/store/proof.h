@@ -17,11 +17,20 @@ struct proof {
 	uint8_t hashes[PROOF_HASH_COUNT_MAX][INK_HASH_SIZE];
 };
 
-/* @leaves: @size leaf hashes; @index below @size. */
-void inclusion_make(const uint8_t *leaves, uint64_t size, uint64_t index, struct proof *ret_proof);
+/* Where the hashes of subtrees come from. */
+struct hash_source {
+	/* Root of the leaves from @from up to @to, as a tree of their own; @from < @to. */
+	enum ink_err (*range)(void *ctx, uint64_t from, uint64_t to,
+			      uint8_t ret_root[static INK_HASH_SIZE]);
+	void *ctx;
+};
+
+/* @index below @size.  Errors are those of the source; then @ret_proof is undefined. */
+INK_MUST_CHECK enum ink_err inclusion_make(const struct hash_source *source, uint64_t size,
+					   uint64_t index, struct proof *ret_proof);
 /* @old_size at most @size; no hashes if it is 0 or @size. */
-void consistency_make(const uint8_t *leaves, uint64_t size, uint64_t old_size,
-		      struct proof *ret_proof);
+INK_MUST_CHECK enum ink_err consistency_make(const struct hash_source *source, uint64_t size,
+					     uint64_t old_size, struct proof *ret_proof);
 
 bool inclusion_check(const struct proof *proof, uint64_t size, uint64_t index,
 		     const uint8_t leaf[static INK_HASH_SIZE],

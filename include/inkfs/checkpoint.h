@@ -14,7 +14,8 @@
 
 /*
  * Make a checkpoint (C2SP tlog-checkpoint) of the store in the folder @path, mounted or not: all records up to the
- * last good seal, which are synced here before they are signed.  The log is read whole.  It is signed by the log key
+ * last good seal, which are synced here before they are signed.  With an index this
+ * takes no longer for a larger log, without one the log is read whole.  It is signed by the log key
  * and, as ORIGIN/epoch/N with the time, by the seal key in force at its end.
  *
  * @keys_dir: NULL for STORE/keys.
