@@ -142,6 +142,15 @@ static void account_add(struct account *account, const struct ink_finding *findi
 	hash_two(account->hash, INK_HASH_SIZE, line, (size_t)size, account->hash);
 }
 
+static void keep_place(struct found *found, const struct ink_finding *finding)
+{
+	found->has_record = finding->has_record;
+	found->seq = finding->seq;
+	found->offset = finding->offset;
+	found->size = finding->size;
+	snprintf(found->path, sizeof(found->path), "%.90s", finding->path ? finding->path : "");
+}
+
 static void on_finding(void *ctx, const struct ink_finding *finding)
 {
 	struct account *account = ctx;
@@ -155,16 +164,14 @@ static void on_finding(void *ctx, const struct ink_finding *finding)
 		verdict->notes[finding->code]++;
 		return;
 	}
-	verdict->evidence[finding->code]++;
+	if (verdict->evidence[finding->code]++ == 0)
+		keep_place(&verdict->found[finding->code], finding);
 	if (verdict->first[0])
 		return;
 	snprintf(verdict->first, sizeof(verdict->first), "%s: %.400s",
 		 ink_finding_name(finding->code), finding->text);
 	snprintf(verdict->path, sizeof(verdict->path), "%.500s",
 		 finding->path ? finding->path : "");
-	verdict->code = finding->code;
-	verdict->has_record = finding->has_record;
-	verdict->seq = finding->seq;
 	verdict->offset = finding->offset;
 	verdict->size = finding->size;
 }

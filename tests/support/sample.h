@@ -31,9 +31,12 @@ struct verdict {
 	unsigned notes[INK_FIND_CHECKPOINT_FORK + 1];
 	char first[512]; /* the first piece of evidence */
 	char path[512];  /* of it, where it has one; so the rest */
-	enum ink_finding_code code;
-	bool has_record;
-	uint64_t seq, offset, size;
+	uint64_t offset, size;
+	struct found {
+		bool has_record;
+		uint64_t seq, offset, size;
+		char path[96];
+	} found[INK_FIND_CHECKPOINT_FORK + 1]; /* the first piece of evidence of each code */
 };
 
 /* Verified with one thread and with three, which must agree; @options without callbacks. */
