@@ -14,6 +14,7 @@
 enum {
 	WAY_COUNT = 4,
 	SET_COUNT = ACTOR_CACHE_COUNT / WAY_COUNT,
+	KEPT_COUNT = ACTOR_KEPT_COUNT,
 	/* A hostile process can keep whoever reads its environment waiting; the other threads go on. */
 	ENVIRON_READER_COUNT_MAX = 3,
 	/* For so long an exec, or a number in use again, may go unnoticed on a handle. */
@@ -28,8 +29,29 @@ struct entry {
 	uint64_t used; /* ticks of the cache */
 };
 
+/* The way to a process or thread in /proc.  A descriptor is -1 if there is none. */
+struct door {
+	int dir_fd;
+	int stat_fd;
+};
+
+static const struct door no_door = { -1, -1 };
+
+/*
+ * A thread that was found lately.  Through the open door it is looked at in a fifth of the time, and as closely:
+ * who opens a file for every line is looked at for every line.
+ */
+struct kept {
+	pthread_mutex_t lock; /* the rest; held while reading what no process can delay */
+	pid_t tid;            /* 0: free */
+	struct door door;
+	uint64_t fingerprint;
+	uint64_t actor;
+};
+
 struct actors {
 	struct ink_store *store;
+	struct kept kept[KEPT_COUNT]; /* a thread has one place, by its number */
 	_Atomic int environ_reader_count;
 	pthread_mutex_t lock; /* the next two */
 	uint64_t tick;
@@ -44,13 +66,39 @@ struct actors *actors_open(struct ink_store *store)
 		return NULL;
 	actors->store = store;
 	pthread_mutex_init(&actors->lock, NULL);
+	for (int i = 0; i < KEPT_COUNT; i++) {
+		actors->kept[i].door = no_door;
+		pthread_mutex_init(&actors->kept[i].lock, NULL);
+	}
 	return actors;
+}
+
+static struct door door_open(pid_t pid)
+{
+	struct door door = { process_dir(pid), -1 };
+
+	if (door.dir_fd >= 0)
+		door.stat_fd = process_open_stat(door.dir_fd);
+	return door;
+}
+
+static void door_close(struct door *door)
+{
+	if (door->stat_fd >= 0)
+		close(door->stat_fd);
+	if (door->dir_fd >= 0)
+		close(door->dir_fd);
+	*door = no_door;
 }
 
 void actors_close(struct actors *actors)
 {
 	if (!actors)
 		return;
+	for (int i = 0; i < KEPT_COUNT; i++) {
+		door_close(&actors->kept[i].door);
+		pthread_mutex_destroy(&actors->kept[i].lock);
+	}
 	pthread_mutex_destroy(&actors->lock);
 	free(actors);
 }
@@ -80,7 +128,7 @@ static uint64_t mix(uint64_t hash, const void *data, size_t size)
 
 /* One process, read as far as it takes to tell it from every other. */
 struct look {
-	int dir_fd;
+	struct door door;
 	pid_t pid;
 	struct process_stat stat;
 	uint32_t exe_size;
@@ -92,9 +140,9 @@ static bool look_at(struct look *look)
 {
 	uint64_t hash = 0xcbf29ce484222325;
 
-	if (!process_read_stat(look->dir_fd, &look->stat))
+	if (look->door.stat_fd < 0 || !process_read_stat(look->door.stat_fd, &look->stat))
 		return false;
-	look->exe_size = process_read_exe(look->dir_fd, look->exe);
+	look->exe_size = process_read_exe(look->door.dir_fd, look->exe);
 	hash = mix(hash, &look->stat.start_time, sizeof(look->stat.start_time));
 	hash = mix(hash, look->stat.comm, look->stat.comm_size);
 	hash = mix(hash, "", 1);
@@ -146,7 +194,7 @@ static void read_more(struct actors *actors, const struct look *look, struct pro
 	bool has_place =
 		atomic_fetch_add(&actors->environ_reader_count, 1) < ENVIRON_READER_COUNT_MAX;
 
-	process_read_more(look->dir_fd, has_place, more);
+	process_read_more(look->door.dir_fd, has_place, more);
 	atomic_fetch_sub(&actors->environ_reader_count, 1);
 }
 
@@ -184,46 +232,87 @@ static enum ink_err record(struct actors *actors, const struct look *look,
 static enum ink_err find_process(struct actors *actors, const struct look *thread,
 				 const struct ink_caller *caller, uint64_t *ret_actor)
 {
-	struct look look = { .dir_fd = -1, .pid = process_of_thread(thread->dir_fd) };
+	struct look look = { .door = no_door, .pid = process_of_thread(thread->door.dir_fd) };
 	enum ink_err err = INK_OK;
 
 	*ret_actor = 0;
 	if (look.pid == 0)
 		return INK_OK;
-	look.dir_fd = process_dir(look.pid);
-	if (look.dir_fd < 0)
-		return INK_OK;
+	look.door = door_open(look.pid);
 	if (look_at(&look) && !cache_find(actors, &look, ret_actor)) {
 		err = record(actors, &look, caller, ret_actor);
 		if (err == INK_OK)
 			cache_keep(actors, &look, *ret_actor);
 	}
-	close(look.dir_fd);
+	door_close(&look.door);
 	return err;
+}
+
+static struct kept *kept_of(struct actors *actors, pid_t tid)
+{
+	return &actors->kept[(unsigned)tid % KEPT_COUNT];
+}
+
+/* true if @tid is kept and still what it was. */
+static bool kept_find(struct actors *actors, pid_t tid, struct actor_seen *ret_seen)
+{
+	struct kept *kept = kept_of(actors, tid);
+	struct look look;
+	bool is_same = false;
+
+	pthread_mutex_lock(&kept->lock);
+	if (kept->tid == tid) {
+		look.door = kept->door;
+		is_same = look_at(&look) && look.fingerprint == kept->fingerprint;
+	}
+	if (is_same)
+		*ret_seen = (struct actor_seen){ tid, now_ns(), kept->fingerprint, kept->actor };
+	pthread_mutex_unlock(&kept->lock);
+	return is_same;
+}
+
+/* Takes the door of @thread. */
+static void keep(struct actors *actors, struct look *thread, uint64_t actor)
+{
+	struct kept *kept = kept_of(actors, thread->pid);
+	struct door old;
+
+	pthread_mutex_lock(&kept->lock);
+	old = kept->door;
+	kept->tid = thread->pid;
+	kept->door = thread->door;
+	kept->fingerprint = thread->fingerprint;
+	kept->actor = actor;
+	pthread_mutex_unlock(&kept->lock);
+	thread->door = no_door;
+	door_close(&old);
 }
 
 enum ink_err actors_find(struct actors *actors, pid_t tid, struct ink_caller *caller,
 			 struct actor_seen *seen)
 {
-	struct look thread = { .dir_fd = -1, .pid = tid };
+	struct look thread = { .door = no_door, .pid = tid };
 	enum ink_err err = INK_OK;
 
 	caller->actor = 0;
 	if (tid <= 0)
 		return INK_OK;
-	thread.dir_fd = process_dir(tid);
-	if (thread.dir_fd < 0)
-		return INK_OK;
-	if (!look_at(&thread)) {
-		close(thread.dir_fd);
+	if (kept_find(actors, tid, seen)) {
+		caller->actor = seen->actor;
 		return INK_OK;
 	}
-	if (seen->tid == tid && seen->fingerprint == thread.fingerprint && seen->actor != 0)
-		caller->actor = seen->actor;
-	else
-		err = find_process(actors, &thread, caller, &caller->actor);
-	if (err == INK_OK)
-		*seen = (struct actor_seen){ tid, now_ns(), thread.fingerprint, caller->actor };
-	close(thread.dir_fd);
+	thread.door = door_open(tid);
+	if (look_at(&thread)) {
+		if (seen->tid == tid && seen->fingerprint == thread.fingerprint && seen->actor != 0)
+			caller->actor = seen->actor;
+		else
+			err = find_process(actors, &thread, caller, &caller->actor);
+		if (err == INK_OK)
+			*seen = (struct actor_seen){ tid, now_ns(), thread.fingerprint,
+						     caller->actor };
+		if (err == INK_OK && caller->actor != 0)
+			keep(actors, &thread, caller->actor);
+	}
+	door_close(&thread.door);
 	return err;
 }

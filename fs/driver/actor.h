@@ -2,7 +2,7 @@
 /*
  * From the number of a thread to the ACTOR record of its process.
  *
- * Owns: a cache of ACTOR_CACHE_COUNT processes.  Knows nothing of: FUSE.  Threads: any.
+ * Owns: a cache of ACTOR_CACHE_COUNT processes, and the descriptors of ACTOR_KEPT_COUNT threads.  Knows nothing of: FUSE.  Threads: any.
  *
  * A process is known by its number, its start time, its name and its program: a number that came into use again
  * and a program that took the place of another (exec) are other actors.
@@ -16,7 +16,10 @@
 
 #include "inkfs/store.h"
 
-enum { ACTOR_CACHE_COUNT = 1024 };
+enum {
+	ACTOR_CACHE_COUNT = 1024,
+	ACTOR_KEPT_COUNT = 64, /* threads whose /proc is kept open: two descriptors each */
+};
 
 struct actors;
 

@@ -60,14 +60,24 @@ pid_t process_of_thread(int dir_fd)
 	return line ? (pid_t)strtol(line + 6, NULL, 10) : 0;
 }
 
-/* A name may hold anything, ')' too, so the last one ends it. */
-bool process_read_stat(int dir_fd, struct process_stat *ret_stat)
+int process_open_stat(int dir_fd)
+{
+	return openat(dir_fd, "stat", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+/*
+ * A read from the beginning makes the text anew, and all of it fits.  A name may hold anything, ')' too, so the
+ * last one ends it.
+ */
+bool process_read_stat(int stat_fd, struct process_stat *ret_stat)
 {
 	char text[1024], *open_at, *close_at, *field;
 	size_t comm_size;
+	ssize_t size = pread(stat_fd, text, sizeof(text) - 1, 0);
 
-	if (!read_text(dir_fd, "stat", text, sizeof(text)))
+	if (size <= 0)
 		return false;
+	text[size] = '\0';
 	open_at = strchr(text, '(');
 	close_at = strrchr(text, ')');
 	if (!open_at || !close_at || close_at < open_at)

@@ -2,7 +2,7 @@
 /*
  * What /proc tells about a process.
  *
- * Owns: descriptors during a call.  Knows nothing of: the store, caches.  Threads: any.
+ * Owns: descriptors during a call; those it returns are the caller's.  Knows nothing of: the store, caches.  Threads: any.
  *
  * All is read through one descriptor of /proc/PID, which stays with that process: when it has ended, reading
  * fails, and never shows the next process of the same number.
@@ -35,7 +35,9 @@ struct process_stat {
 	char comm[COMM_SIZE_MAX];
 };
 
-bool process_read_stat(int dir_fd, struct process_stat *ret_stat);
+/* Its `stat`, to be read any number of times with process_read_stat(); -1 (errno). */
+int process_open_stat(int dir_fd);
+bool process_read_stat(int stat_fd, struct process_stat *ret_stat);
 /* Path of the program, no NUL behind it; 0 if that is not allowed or there is none (kernel threads). */
 uint32_t process_read_exe(int dir_fd, char ret_exe[static PATH_MAX]);
 

@@ -79,6 +79,39 @@ static void a_program_that_takes_over_is_another_actor(void **state)
 	close(fd);
 }
 
+/* What is remembered of a thread must not outlive the program it ran: no time passes between the two writes. */
+static void a_program_that_opens_for_itself_is_another_actor_at_once(void **state)
+{
+	int fd = open_new("exec-open", O_WRONLY | O_APPEND);
+	const struct seen_actor *before, *after;
+	char command[PATH_MAX + 64];
+	const char *argv[] = { "sh", "-c", command, NULL };
+	struct seen_list list;
+	pid_t child;
+
+	(void)state;
+	snprintf(command, sizeof(command), "echo after >>%s", mounted_path(&mounted, "exec-open"));
+	forget_old_records();
+	child = fork();
+	if (child == 0) {
+		if (!by_write(fd, "before\n", 7))
+			_exit(250);
+		execvp(argv[0], (char *const *)argv);
+		_exit(251);
+	}
+	assert_int_equal(reap(child), 0);
+	mounted_records(&mounted, &list);
+	assert_int_equal(seen_count(&list, INK_APPEND), 2);
+	before = seen_actor(&mounted, seen_find(&list, INK_APPEND, 0));
+	assert_int_equal(before->pid, child);
+	assert_string_equal(before->comm, "test_writers");
+	after = seen_actor(&mounted, seen_find(&list, INK_APPEND, 1));
+	assert_int_equal(after->pid, child);
+	assert_string_equal(after->comm, "sh");
+	seen_free(&list);
+	close(fd);
+}
+
 /* Two processes with one descriptor: each record has its own, also in turns. */
 static void a_handle_that_is_passed_on_has_two_writers(void **state)
 {
@@ -188,6 +221,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(threads_are_their_process),
 		cmocka_unit_test(a_program_that_takes_over_is_another_actor),
+		cmocka_unit_test(a_program_that_opens_for_itself_is_another_actor_at_once),
 		cmocka_unit_test(a_handle_that_is_passed_on_has_two_writers),
 		cmocka_unit_test(eight_processes_lose_and_interleave_nothing),
 	};
