@@ -84,7 +84,8 @@ TOOLS_SRC   := $(filter-out $(MOUNT_SRC),$(wildcard tools/*.c))
 SUPPORT_SRC := $(wildcard tests/support/*.c)
 TEST_SRC    := $(wildcard $(addsuffix /test_*.c,tests/unit tests/crash \
 	tests/tamper tests/fuzz)) $(wildcard tests/mount/*.c)
-BENCH_SRC   := $(wildcard tests/bench/*.c)
+BENCH_SHARED := tests/bench/serve.c
+BENCH_SRC   := $(filter-out $(BENCH_SHARED),$(wildcard tests/bench/*.c))
 MAN1        := $(wildcard tools/*.1)
 MAN8        := $(wildcard tools/*.8)
 
@@ -96,7 +97,7 @@ TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
 BENCHES  := $(BENCH_SRC:%.c=$(BUILD)/%)
 
 ALL_OBJ  := $(call obj,$(STORE_SRC) $(DRIVER_SRC) $(MOUNT_SRC) $(TOOLS_SRC) \
-	$(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC))
+	$(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC) $(BENCH_SHARED))
 
 # --- targets -----------------------------------------------------------------
 
@@ -191,7 +192,8 @@ $(BUILD)/obj/fs/driver/%.o:         FLAGS = $(FLAGS_driver)
 $(BUILD)/obj/tools/%.o:             FLAGS = $(FLAGS_tools)
 $(BUILD)/obj/tools/mount_%:          FLAGS = $(FLAGS_mount)
 $(BUILD)/obj/tests/%.o:             FLAGS = $(FLAGS_tests)
-$(BUILD)/obj/tests/bench/emptyfs%: FLAGS = $(FLAGS_tests) $(FUSE_CFLAGS)
+$(foreach name,serve emptyfs passfs,$(BUILD)/obj/tests/bench/$(name).o): \
+	FLAGS = $(FLAGS_tests) -Itests/bench $(FUSE_CFLAGS)
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -222,8 +224,9 @@ $(BUILD)/inkfs: $(call obj,$(TOOLS_SRC)) $(LIB)
 $(BUILD)/mount.inkfs: $(call obj,$(MOUNT_SRC) $(DRIVER_SRC)) $(LIB)
 	$(LINK) $(STORE_LIBS) $(FUSE_LIBS)
 
+$(filter %fs,$(BENCHES)): $(call obj,$(BENCH_SHARED))
 $(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT) $(LIB)
-	$(LINK) $(STORE_LIBS) $(if $(findstring emptyfs,$@),$(FUSE_LIBS))
+	$(LINK) $(STORE_LIBS) $(if $(filter %fs,$@),$(FUSE_LIBS))
 
 $(TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT) $(LIB)
 	$(LINK) -lcmocka $(STORE_LIBS) $(TOOL_LIBS)
