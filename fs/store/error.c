@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "format.h"
+
 const char *ink_err_text(enum ink_err err)
 {
 	switch (err) {
@@ -47,4 +49,12 @@ enum ink_err error_set(struct ink_error *error, enum ink_err code, const char *f
 enum ink_err error_io(struct ink_error *error, const char *path, const char *what)
 {
 	return error_set(error, INK_ERR_IO, "%s: %s: %s", path, what, strerror(errno));
+}
+
+enum ink_err error_newer(struct ink_error *error, const char *path)
+{
+	return error_set(
+		error, INK_ERR_FOREIGN,
+		"%s was made by a newer inkfs, in a format of which this one knows version %d only: use the newer one",
+		path, FORMAT_VERSION);
 }

@@ -13,6 +13,9 @@
 enum ink_err error_set(struct ink_error *error, enum ink_err code, const char *format, ...)
 	INK_PRINTF(3, 4);
 
+/* INK_ERR_FOREIGN: @path is of a format version, or with features, of later. */
+enum ink_err error_newer(struct ink_error *error, const char *path);
+
 /* INK_ERR_IO: "PATH: what: strerror(errno)". */
 enum ink_err error_io(struct ink_error *error, const char *path, const char *what);
 

@@ -9,7 +9,8 @@
 
 #include "inkfs/record.h"
 
-enum { FORMAT_VERSION = 1 };
+/* A number above the second is not a version but damage. */
+enum { FORMAT_VERSION = 1, FORMAT_VERSION_PLAUSIBLE = 255 };
 
 /*
  * Segment header

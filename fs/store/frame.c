@@ -50,18 +50,40 @@ void segment_header_encode(uint32_t index, uint64_t first_seq, const uint8_t *st
 	hash_data(p, SEGMENT_OFF_HASH, p + SEGMENT_OFF_HASH);
 }
 
-enum ink_err segment_header_decode(const uint8_t bytes[static SEGMENT_HEADER_SIZE],
-				   struct segment_header *ret_header)
+static bool has_segment_hash(const uint8_t *bytes)
 {
 	uint8_t hash[INK_HASH_SIZE];
 
-	if (memcmp(bytes, SEGMENT_MAGIC, 8) != 0)
-		return INK_ERR_FOREIGN;
 	hash_data(bytes, SEGMENT_OFF_HASH, hash);
-	if (memcmp(bytes + SEGMENT_OFF_HASH, hash, INK_HASH_SIZE) != 0)
-		return INK_ERR_DAMAGED;
-	if (be32_load(bytes + SEGMENT_OFF_VERSION) != FORMAT_VERSION)
+	return memcmp(bytes + SEGMENT_OFF_HASH, hash, INK_HASH_SIZE) == 0;
+}
+
+/*
+ * A version of later may hash otherwise, so it is believed without; but not where all that is wrong is the version,
+ * which is then one that somebody changed.
+ */
+static bool is_later_segment(const uint8_t bytes[static SEGMENT_HEADER_SIZE])
+{
+	uint32_t version = be32_load(bytes + SEGMENT_OFF_VERSION);
+	uint8_t ours[SEGMENT_HEADER_SIZE];
+
+	if (version == FORMAT_VERSION)
+		return false;
+	if (has_segment_hash(bytes))
+		return true;
+	memcpy(ours, bytes, SEGMENT_HEADER_SIZE);
+	be32_store(ours + SEGMENT_OFF_VERSION, FORMAT_VERSION);
+	return version > FORMAT_VERSION && version <= FORMAT_VERSION_PLAUSIBLE &&
+	       !has_segment_hash(ours);
+}
+
+enum ink_err segment_header_decode(const uint8_t bytes[static SEGMENT_HEADER_SIZE],
+				   struct segment_header *ret_header)
+{
+	if (memcmp(bytes, SEGMENT_MAGIC, 8) != 0 || is_later_segment(bytes))
 		return INK_ERR_FOREIGN;
+	if (be32_load(bytes + SEGMENT_OFF_VERSION) != FORMAT_VERSION || !has_segment_hash(bytes))
+		return INK_ERR_DAMAGED;
 	if (!bytes_are_zero(bytes + SEGMENT_OFF_ZERO, SEGMENT_OFF_HASH - SEGMENT_OFF_ZERO))
 		return INK_ERR_DAMAGED;
 	ret_header->index = be32_load(bytes + SEGMENT_OFF_INDEX);

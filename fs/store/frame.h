@@ -42,7 +42,7 @@ struct segment_header {
 	uint8_t prev[INK_HASH_SIZE];
 };
 
-/* INK_ERR_FOREIGN: not a segment, or a version of later; INK_ERR_DAMAGED: hash or zero bytes wrong. */
+/* INK_ERR_FOREIGN: no magic, or a version of later; INK_ERR_DAMAGED: version, hash or zero bytes wrong. */
 INK_MUST_CHECK enum ink_err segment_header_decode(const uint8_t bytes[static SEGMENT_HEADER_SIZE],
 						  struct segment_header *ret_header);
 

@@ -216,6 +216,10 @@ static enum ink_err replay(struct recovery *r)
 	}
 	if (err != INK_OK)
 		return walk_error(r, err);
+	/* What a newer inkfs has written is no torn tail. */
+	if (step == WALK_BAD &&
+	    (r->walk.fault == WALK_SEGMENT_FOREIGN || r->walk.fault == WALK_FOREIGN))
+		return error_newer(r->error, r->options->path);
 	/* Nothing that a crash of the next opening leaves begins with something else than a frame. */
 	if (step == WALK_BAD && r->walk.fault == WALK_MAGIC && head->is_closed &&
 	    head->record_count > 1)

@@ -162,6 +162,15 @@ static enum ink_err not_a_store(struct ink_store *store, struct ink_error *error
 	return error_set(error, INK_ERR_FOREIGN, "%s is not an inkfs store: %s", store->path, why);
 }
 
+/* Whole, but of a version or with features of later: not for us to judge. */
+static bool is_later_genesis(const uint8_t *frame, const struct ink_header *header)
+{
+	return header->kind == INK_GENESIS && header->body_size <= SEALED_BODY_SIZE_MAX &&
+	       header->body_size >= 8 && frame_has_digest(frame, header) &&
+	       (be32_load(frame + FRAME_OFF_BODY) != FORMAT_VERSION ||
+		be32_load(frame + FRAME_OFF_BODY + 4) != 0);
+}
+
 /* What never changes, from the first record; recovery checks its signatures when it replays it. */
 static enum ink_err read_genesis(struct ink_store *store, struct ink_error *error)
 {
@@ -180,12 +189,12 @@ static enum ink_err read_genesis(struct ink_store *store, struct ink_error *erro
 	if (err != INK_OK)
 		return error_io(error, store->log_dir, "cannot read the first segment");
 	err = size < SEGMENT_HEADER_SIZE ? INK_ERR_DAMAGED : segment_header_decode(bytes, &segment);
+	if (err == INK_ERR_FOREIGN && memcmp(bytes, SEGMENT_MAGIC, 8) != 0)
+		return not_a_store(store, error, "log/0000000000.seg is something else");
 	if (err == INK_OK)
 		err = frame_decode(frame, &header, leaf);
-	if (err == INK_ERR_FOREIGN)
-		return not_a_store(
-			store, error,
-			"its first segment is of another kind or of a later version; use a newer inkfs");
+	if (err == INK_ERR_FOREIGN || (err == INK_OK && is_later_genesis(frame, &header)))
+		return error_newer(error, store->path);
 	if (err != INK_OK || header.kind != INK_GENESIS ||
 	    header.body_size > SEALED_BODY_SIZE_MAX || !frame_has_digest(frame, &header) ||
 	    ink_body_decode(INK_GENESIS, frame + FRAME_OFF_BODY, header.body_size, &body) !=

@@ -108,10 +108,7 @@ static enum ink_err take_record(struct verify *v, const struct ink_record *recor
 	enum ink_err err;
 
 	if (has_body && is_foreign_genesis(record))
-		return error_set(
-			v->error, INK_ERR_FOREIGN,
-			"%s: a store of a version or with features that this program does not know",
-			v->path);
+		return error_newer(v->error, v->path);
 	if (has_body) {
 		if (ink_body_decode(record->header.kind, record->body, record->header.body_size,
 				    &body) == INK_OK)
@@ -314,10 +311,9 @@ static enum ink_err handle_bad(struct verify *v, bool *ret_is_end)
 
 	if (walk->has_record)
 		return take_misfit(v);
-	if (fault == WALK_SEGMENT_FOREIGN && segment == 0)
-		return error_set(v->error, INK_ERR_FOREIGN,
-				 "%s: a store of a version that this program does not know",
-				 v->path);
+	/* The first of all that a newer inkfs wrote to this store. */
+	if (fault == WALK_SEGMENT_FOREIGN)
+		return error_newer(v->error, v->path);
 	if (fault == WALK_SEGMENT_CHAIN && !is_lost_tail(v))
 		mark_fault(v);
 	else

@@ -556,6 +556,35 @@ def genesis(exit_code: int, title: str, **fields: Any) -> None:
     raw(exit_code, title)(write)
 
 
+def later_segment(exit_code: int, name: str, index: int, version: int, is_hashed: bool,
+                  is_other: bool = True) -> None:
+    """A store whose segment `index` says that it is of `version`, and has another layout or not."""
+    def write(w: Writer) -> None:
+        session = Session(w)
+        w.rotate()
+        session.append(3, 4, b"later")
+        session.close()
+        head = w.segments[index]
+        head[8:12] = u32(version)
+        if is_other:
+            head[72:80] = b"anything"
+        if is_hashed:
+            head[96:128] = sha256(bytes(head[:96]))
+        w.save(session.vkey)
+    CRAFTS.append(Craft(name, exit_code, write))
+
+
+for number in (0, 1):
+    title = f"segment {number}"
+    later_segment(UNKNOWN, f"{title} of version 2", number, 2, is_hashed=True)
+    later_segment(UNKNOWN, f"{title} of version 2, hashed otherwise", number, 2, is_hashed=False)
+    later_segment(UNKNOWN, f"{title} of version 255, hashed otherwise", number, 255,
+                  is_hashed=False)
+    later_segment(BAD, f"{title} of no version", number, 256, is_hashed=False)
+    later_segment(BAD, f"{title} of version 0", number, 0, is_hashed=False)
+    later_segment(BAD, f"{title} whose version alone was changed", number, 2, is_hashed=False,
+                  is_other=False)
+
 genesis(UNKNOWN, "GENESIS of version 2", start=u32(2, 0) + b"\1\1\0\0")
 genesis(UNKNOWN, "GENESIS of version 0", start=u32(0, 0) + b"\1\1\0\0")
 genesis(UNKNOWN, "GENESIS with a feature", start=u32(1, 1) + b"\1\1\0\0")

@@ -91,12 +91,14 @@ def parse_segment_header(data: bytes) -> SegmentHeader:
     code = "segment-header"
     if len(data) < SEGMENT_HEADER_SIZE:
         raise Bad(code, "segment is shorter than its header")
-    if sha256(data[:96]) != data[96:128]:
-        raise Bad(code, "hash of the segment header is wrong")
     if data[:8] != SEGMENT_MAGIC:
         raise Bad(code, "no segment magic")
-    if int.from_bytes(data[8:12]) != 1:
-        raise Unknown("segment format version is not 1")
+    version, has_hash = int.from_bytes(data[8:12]), sha256(data[:96]) == data[96:128]
+    is_ours = sha256(data[:8], b"\0\0\0\1", data[12:96]) == data[96:128]
+    if version != 1 and (has_hash or (1 < version < 256 and not is_ours)):
+        raise Unknown("the segment is of a later format version")
+    if version != 1 or not has_hash:
+        raise Bad(code, "version or hash of the segment header is wrong")
     if any(data[72:96]):
         raise Bad(code, "reserved bytes of the segment header are not zero")
     return SegmentHeader(int.from_bytes(data[12:16]), int.from_bytes(data[16:24]),

@@ -163,6 +163,27 @@ static void a_segment_header_with_a_right_hash_must_still_keep_the_format(void *
 	assert_err(INK_ERR_FOREIGN, segment_header_decode(bytes, &header));
 }
 
+/* Its hash may be another, over other bytes; but a changed version alone is a change. */
+static void a_segment_of_a_later_version_is_foreign_whatever_its_hash(void **state)
+{
+	uint8_t bytes[SEGMENT_HEADER_SIZE], zeros[INK_HASH_SIZE] = { 0 };
+	struct segment_header header;
+
+	(void)state;
+	segment_header_encode(3, 4, zeros, zeros, bytes);
+	bytes[80] = 'x';
+	for (unsigned version = 2; version < 256; version++) {
+		bytes[11] = (uint8_t)version;
+		assert_err(INK_ERR_FOREIGN, segment_header_decode(bytes, &header));
+	}
+	bytes[10] = 1;
+	assert_err(INK_ERR_DAMAGED, segment_header_decode(bytes, &header));
+	bytes[10] = 0;
+	bytes[80] = 0;
+	bytes[11] = 2;
+	assert_err(INK_ERR_DAMAGED, segment_header_decode(bytes, &header));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -174,6 +195,7 @@ int main(void)
 		cmocka_unit_test(place_is_segment_and_offset),
 		cmocka_unit_test(a_segment_header_comes_back_and_lies_as_the_format_says),
 		cmocka_unit_test(a_flipped_bit_is_seen_in_every_byte_of_a_segment_header),
+		cmocka_unit_test(a_segment_of_a_later_version_is_foreign_whatever_its_hash),
 		cmocka_unit_test(a_segment_header_with_a_right_hash_must_still_keep_the_format),
 	};
 

@@ -431,6 +431,30 @@ static void reading_only_and_reindexing_change_no_byte_of_a_torn_log(void **stat
 	assert_recovers(f, LINES - 2, 1);
 }
 
+/* An older driver must not cut off what a newer one wrote. */
+static void a_segment_of_a_later_version_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct ink_error error = { 0 };
+	struct ink_store *store;
+	uint8_t bytes[4096] = SEGMENT_MAGIC "\0\0\0\2 whatever";
+	char next[PATH_MAX], lost[PATH_MAX];
+	off_t end;
+
+	store = trial_open(f->path, &f->options);
+	end = place_offset(catalog_head(store->catalog)->end_place);
+	trial_abandon(store);
+	assert_int_equal(truncate(f->segment, end), 0);
+	scratch_path(f->path, "log/0000000001.seg", next);
+	file_write(next, bytes, sizeof(bytes));
+	assert_err(INK_ERR_FOREIGN, ink_store_open(f->path, &f->options, &store, &error));
+	assert_non_null(strstr(error.text, "newer inkfs"));
+	assert_int_equal(file_size(next), sizeof(bytes));
+	assert_int_equal(file_size(f->segment), end);
+	lost_path(f, count_records(f->path, 0), 0, lost);
+	assert_false(file_exists(lost));
+}
+
 /* The last record is a seal with another signature, everything else about it made right again. */
 static void a_seal_that_no_key_of_the_store_signed_is_not_taken(void **state)
 {
@@ -482,6 +506,7 @@ int main(void)
 		T(a_recovery_cut_off_half_way_keeps_what_it_had_kept),
 		T(the_log_is_synced_from_the_last_commit_on_before_anything_else),
 		T(reading_only_and_reindexing_change_no_byte_of_a_torn_log),
+		T(a_segment_of_a_later_version_is_left_alone),
 		T(a_seal_that_no_key_of_the_store_signed_is_not_taken),
 	};
 
