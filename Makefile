@@ -86,6 +86,9 @@ TEST_SRC    := $(wildcard $(addsuffix /test_*.c,tests/unit tests/crash \
 	tests/tamper tests/fuzz)) $(wildcard tests/mount/*.c)
 BENCH_SHARED := tests/bench/serve.c
 BENCH_SRC   := $(filter-out $(BENCH_SHARED),$(wildcard tests/bench/*.c))
+# What the fuzz targets need besides; their door to libFuzzer is for `make fuzz` alone.
+FUZZ_DOOR   := tests/fuzz/fuzz_main.c
+FUZZ_SRC    := $(filter-out $(FUZZ_DOOR) $(TEST_SRC),$(wildcard tests/fuzz/*.c))
 MAN1        := $(wildcard tools/*.1)
 MAN8        := $(wildcard tools/*.8)
 
@@ -97,7 +100,7 @@ TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
 BENCHES  := $(BENCH_SRC:%.c=$(BUILD)/%)
 
 ALL_OBJ  := $(call obj,$(STORE_SRC) $(DRIVER_SRC) $(MOUNT_SRC) $(TOOLS_SRC) \
-	$(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC) $(BENCH_SHARED))
+	$(SUPPORT_SRC) $(TEST_SRC) $(FUZZ_SRC) $(FUZZ_DOOR) $(BENCH_SRC) $(BENCH_SHARED))
 
 # --- targets -----------------------------------------------------------------
 
@@ -105,7 +108,7 @@ ALL_OBJ  := $(call obj,$(STORE_SRC) $(DRIVER_SRC) $(MOUNT_SRC) $(TOOLS_SRC) \
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY: $(ALL_OBJ)
-.PHONY: all programs tests test check format run bench install uninstall clean help FORCE
+.PHONY: all programs tests test check format run bench fuzz install uninstall clean help FORCE
 
 all: programs ## build inkfs, mount.inkfs and libinkfs.a (the default)
 
@@ -136,6 +139,11 @@ bench: ## build the benchmarks and run them
 	@scripts/setup.sh --bench
 	@+$(MAKE) --no-print-directory all bench-programs
 	@if [ -x tests/bench/run.sh ]; then BUILD='$(BUILD)' tests/bench/run.sh; fi
+
+fuzz: ## fuzz one decoder: TARGET=name (tests/fuzz/README.md) TIME=seconds
+	@+$(MAKE) --no-print-directory CC=clang SAN=address,undefined,fuzzer-no-link \
+		BUILD=build-fuzz build-fuzz/fuzz
+	@TARGET='$(TARGET)' TIME='$(TIME)' tests/fuzz/run_libfuzzer
 
 .PHONY: bench-programs
 bench-programs: programs $(BENCHES)
@@ -227,6 +235,11 @@ $(BUILD)/mount.inkfs: $(call obj,$(MOUNT_SRC) $(DRIVER_SRC)) $(LIB)
 $(filter %fs,$(BENCHES)): $(call obj,$(BENCH_SHARED))
 $(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT) $(LIB)
 	$(LINK) $(STORE_LIBS) $(if $(filter %fs,$@),$(FUSE_LIBS))
+
+$(BUILD)/tests/fuzz/test_corpus: $(call obj,$(FUZZ_SRC))
+
+$(BUILD)/fuzz: $(call obj,$(FUZZ_DOOR) $(FUZZ_SRC)) $(SUPPORT) $(LIB)
+	$(LINK) -fsanitize=fuzzer -lcmocka $(STORE_LIBS) $(TOOL_LIBS)
 
 $(TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT) $(LIB)
 	$(LINK) -lcmocka $(STORE_LIBS) $(TOOL_LIBS)

@@ -23,6 +23,7 @@ enum {
 	SEAL_KEY_OFF_NEXT = 80,
 	SEAL_KEY_OFF_HASH = 112,
 	SEAL_KEY_SIZE = 144,
+	KEY_BASE64_SIZE = 44, /* of type and seed */
 };
 
 _Static_assert(sizeof(((struct key_pair *)0)->secret) == crypto_sign_SECRETKEYBYTES, "Ed25519");
@@ -209,9 +210,14 @@ static enum ink_err seal_key_decode(const uint8_t *p, const uint8_t *store_id, c
 	    be32_load(p + SEAL_KEY_OFF_VERSION) != SEAL_KEY_VERSION)
 		return error_set(ret_error, INK_ERR_KEY,
 				 "%s is not a seal key file of a known version", path);
-	if (memcmp(hash, p + SEAL_KEY_OFF_HASH, INK_HASH_SIZE) != 0 || count < 1 || count > 2)
+	if (memcmp(hash, p + SEAL_KEY_OFF_HASH, INK_HASH_SIZE) != 0)
 		return error_set(ret_error, INK_ERR_KEY,
 				 "%s is damaged (its checksum does not match)", path);
+	if (count < 1 || count > 2 ||
+	    !bytes_are_zero(p + SEAL_KEY_OFF_ZERO, SEAL_KEY_OFF_STORE_ID - SEAL_KEY_OFF_ZERO) ||
+	    (count == 1 && !bytes_are_zero(p + SEAL_KEY_OFF_NEXT, INK_KEY_SIZE)))
+		return error_set(ret_error, INK_ERR_KEY,
+				 "%s holds what its format forbids; put a good copy back", path);
 	if (memcmp(p + SEAL_KEY_OFF_STORE_ID, store_id, INK_STORE_ID_SIZE) != 0)
 		return error_set(ret_error, INK_ERR_KEY, "%s is the key of another store", path);
 	ret_file->epoch = be32_load(p + SEAL_KEY_OFF_EPOCH);
@@ -272,17 +278,25 @@ static struct key_pair *log_key_decode(const char *line, size_t size, const char
 	const size_t prefix_size = sizeof(prefix) - 1;
 	size_t head_size = strcspn(vkey, "+") + 10, typed_size = 0;
 	uint8_t *typed = sodium_malloc(1 + INK_KEY_SIZE);
+	char *again = sodium_malloc(KEY_BASE64_SIZE + 1);
 	struct key_pair *key = NULL;
 
-	if (typed && strlen(vkey) > head_size && size > prefix_size + head_size + 1 &&
-	    line[size - 1] == '\n' && memcmp(line, prefix, prefix_size) == 0 &&
+	if (typed && again && strlen(vkey) > head_size &&
+	    size == prefix_size + head_size + KEY_BASE64_SIZE + 1 && line[size - 1] == '\n' &&
+	    memcmp(line, prefix, prefix_size) == 0 &&
 	    memcmp(line + prefix_size, vkey, head_size) == 0 &&
 	    sodium_base642bin(typed, 1 + INK_KEY_SIZE, line + prefix_size + head_size,
 			      size - prefix_size - head_size - 1, NULL, &typed_size, NULL,
 			      sodium_base64_VARIANT_ORIGINAL) == 0 &&
-	    typed_size == 1 + INK_KEY_SIZE && typed[0] == 0x01)
-		key = key_from_seed(typed + 1);
+	    typed_size == 1 + INK_KEY_SIZE && typed[0] == 0x01) {
+		/* libsodium takes some bytes above 127 for characters of base64. */
+		sodium_bin2base64(again, KEY_BASE64_SIZE + 1, typed, 1 + INK_KEY_SIZE,
+				  sodium_base64_VARIANT_ORIGINAL);
+		if (memcmp(again, line + prefix_size + head_size, KEY_BASE64_SIZE) == 0)
+			key = key_from_seed(typed + 1);
+	}
 	sodium_free(typed);
+	sodium_free(again);
 	return key;
 }
 

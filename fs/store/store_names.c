@@ -421,7 +421,7 @@ enum ink_err ink_readdir(struct ink_store *store, uint64_t number, uint64_t cook
 		}
 		if (err != INK_OK || pair.key_size != 16 || be64_load(pair.key) != number)
 			break;
-		if (pair.value_size < 12) {
+		if (pair.value_size < 12 || pair.value_size > 12 + INK_NAME_SIZE_MAX) {
 			err = INK_ERR_DAMAGED;
 			break;
 		}
@@ -433,6 +433,11 @@ enum ink_err ink_readdir(struct ink_store *store, uint64_t number, uint64_t cook
 			.name = (const char *)pair.value + 12,
 			.name_size = (uint32_t)pair.value_size - 12,
 		};
+		/* Callers have room for a name, and take it for one. */
+		if (!name_is_valid((struct ink_str){ entry.name, entry.name_size })) {
+			err = INK_ERR_DAMAGED;
+			break;
+		}
 		goes_on = each(ctx, &entry);
 	}
 	pthread_mutex_unlock(&store->lock);
