@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "format.h"
-
 const char *ink_err_text(enum ink_err err)
 {
 	switch (err) {
@@ -55,6 +53,6 @@ enum ink_err error_newer(struct ink_error *error, const char *path)
 {
 	return error_set(
 		error, INK_ERR_FOREIGN,
-		"%s was made by a newer inkfs, in a format of which this one knows version %d only: use the newer one",
-		path, FORMAT_VERSION);
+		"%s was made by a newer inkfs, in a format that this one does not know: use the newer one",
+		path);
 }
