@@ -12,7 +12,7 @@ from verify import verify
 from writer import write_store
 
 # What writer.py makes of seed 1.
-GOLDEN_ROOT = "6145bdad70b71a66bda7bb38ba48163f5814a60d306369a45d1d1b55e861db51"
+GOLDEN_ROOT = "b811ef6c8c7e37a56265110ebbec5d387ef45b7c1bc310d503e7c3950d860e17"
 GOLDEN_RECORDS = 14
 
 
