@@ -53,6 +53,6 @@ enum ink_err error_newer(struct ink_error *error, const char *path)
 {
 	return error_set(
 		error, INK_ERR_FOREIGN,
-		"%s was made by a newer inkfs, in a format that this one does not know: use the newer one",
+		"%s was made by a newer inkfs, in a format version that this one does not know: use the newer one",
 		path);
 }
