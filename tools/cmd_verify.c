@@ -16,7 +16,8 @@ struct verify_args {
 	enum report_style style;
 	struct ink_checkpoint_text checkpoints[CHECKPOINT_COUNT_MAX];
 	size_t checkpoint_count;
-	char *paths[CHECKPOINT_COUNT_MAX]; /* of --checkpoint */
+	char *paths[CHECKPOINT_COUNT_MAX]; /* of --checkpoint and --since */
+	const char *since;                 /* one of paths, or NULL */
 	size_t path_count;
 	unsigned thread_count; /* 0: as many as there are CPUs */
 };
@@ -67,6 +68,7 @@ static bool parse_args(int argc, char **argv, struct verify_args *args)
 					       { "checkpoint", required_argument, NULL, 'c' },
 					       { "json", no_argument, NULL, 'j' },
 					       { "quiet", no_argument, NULL, 'q' },
+					       { "since", required_argument, NULL, 's' },
 					       { "threads", required_argument, NULL, 't' },
 					       { 0 } };
 	bool is_json = false, is_quiet = false;
@@ -82,6 +84,13 @@ static bool parse_args(int argc, char **argv, struct verify_args *args)
 			}
 			args->key = optarg;
 			break;
+		case 's':
+			if (args->since) {
+				usage_error("verify", "--since is given twice; give the newest");
+				return false;
+			}
+			args->since = optarg;
+			/* fallthrough */
 		case 'c':
 			if (args->path_count == CHECKPOINT_COUNT_MAX) {
 				usage_error("verify", "more than %d checkpoints",
@@ -137,6 +146,9 @@ static int verify(const struct target *target, const char *vkey, const struct ve
 	struct ink_verify_result result = { 0 };
 	struct ink_error error = { 0 };
 
+	for (size_t i = 0; i < args->checkpoint_count; i++)
+		if (args->paths[i] == args->since)
+			options.since = &args->checkpoints[i];
 	report_begin(&report);
 	error.code = ink_verify(target->store, &options, &result, &error);
 	if (error.code != INK_OK) {
@@ -185,7 +197,7 @@ const struct cmd cmd_verify = {
 	.summary = "check everything, offline; say intact or what is wrong",
 	.usage =
 		"usage: inkfs verify STORE|MOUNTPOINT [--key VKEY|@FILE] [--checkpoint FILE]...\n"
-		"                    [--threads N] [--json | --quiet]\n"
+		"                    [--since FILE] [--threads N] [--json | --quiet]\n"
 		"\n"
 		"Read a whole store, mounted or not, copied or on read-only media, and check every byte, name, time\n"
 		"and writer, the order of all records, the seals and the succession of keys, and the index against\n"
@@ -196,6 +208,9 @@ const struct cmd cmd_verify = {
 		"  --checkpoint FILE\n"
 		"              a checkpoint of 'inkfs checkpoint' that was kept elsewhere, of any age; may be\n"
 		"              given many times.  Finds a cut end, an older copy, and another history\n"
+		"  --since FILE\n"
+		"              a checkpoint up to which somebody has verified this log already: what was written\n"
+		"              before it is not read again, only that nothing was put in, cut or moved\n"
 		"  --threads N hash with N threads; as many as there are CPUs unless told\n"
 		"  --json      print an object (schema inkfs-verify/1)\n"
 		"  --quiet     print nothing but what is against the evidence\n"

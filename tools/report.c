@@ -233,6 +233,12 @@ static const char *end_of(const struct ink_verify_result *result)
 
 static void put_not_covered(const struct ink_verify_result *result)
 {
+	if (result->since_size > 0) {
+		put_line("not covered");
+		printf("the bytes written by the first %" PRIu64
+		       " records, which were not read again: whoever verified up to the checkpoint vouches for them\n",
+		       result->since_size);
+	}
 	if (result->unsealed_count > 0) {
 		put_line("not covered");
 		fputs("the last ", stdout);
@@ -290,6 +296,7 @@ static json_t *result_json(const struct ink_verify_result *result)
 	json_add(&line, "trust", json_string(trusts[result->trust]));
 	json_add(&line, "checkpoints", json_u64(result->checkpoint_count));
 	json_add(&line, "checkpoint_records", json_u64(result->checkpoint_size));
+	json_add(&line, "since_records", json_u64(result->since_size));
 	json_add(&line, "records", json_u64(result->record_count));
 	json_add(&line, "root", has_records ? json_hex(result->root, INK_HASH_SIZE) : json_null());
 	json_add(&line, "first_time", has_records ? json_time(result->first_wall_ns) : json_null());

@@ -79,7 +79,7 @@ void ink_reader_hash_ahead(struct ink_reader *reader)
 		count = AHEAD_THREADS_MAX;
 	if (count < 2 || reader->ahead || reader->walk.skips_digests)
 		return;
-	if (ahead_open(reader->walk.io, reader->walk.log_dir, (unsigned)count, &reader->ahead) ==
+	if (ahead_open(reader->walk.io, reader->walk.log_dir, (unsigned)count, 0, &reader->ahead) ==
 	    INK_OK)
 		reader->walk.ahead = reader->ahead;
 }

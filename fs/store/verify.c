@@ -112,13 +112,14 @@ static enum ink_err start_ahead(struct verify *v)
 {
 	unsigned count = v->options.thread_count;
 
+	v->walk.skip_seq = v->since_size;
 	if (count == 0)
 		count = v->total_bytes < AHEAD_BYTES_MIN ? 1 : cpu_count();
 	if (count > AHEAD_THREADS_MAX)
 		count = AHEAD_THREADS_MAX;
 	if (count < 2)
 		return INK_OK;
-	if (ahead_open(v->io, v->walk.log_dir, count, &v->ahead) != INK_OK)
+	if (ahead_open(v->io, v->walk.log_dir, count, v->since_size, &v->ahead) != INK_OK)
 		return verify_io_error(v, v->path);
 	v->walk.ahead = v->ahead;
 	return INK_OK;
@@ -199,6 +200,7 @@ static void fill_result(struct verify *v)
 
 	result->is_closed = chain->is_closed;
 	result->is_live = v->is_live;
+	result->since_size = v->since_size < chain->tree.size ? v->since_size : chain->tree.size;
 	memcpy(result->vkey, chain->vkey, sizeof(result->vkey));
 	result->record_count = chain->tree.size;
 	result->payload_bytes = chain->payload;

@@ -44,6 +44,8 @@ enum ink_err pins_begin(struct verify *v)
 					 "%s is not a checkpoint; give the file as it was written",
 					 text->name);
 		pin->name = text->name;
+		if (text == v->options.since)
+			v->since_size = pin->checkpoint.size;
 	}
 	v->pin_count = count;
 	qsort(v->pins, count, sizeof(*v->pins), by_size);

@@ -219,6 +219,7 @@ struct verify {
 	struct recovery_seen *recoveries;
 	size_t recovery_count, recovery_room;
 
+	uint64_t since_size; /* records that options.since vouches for */
 	struct pin *pins; /* ascending by size */
 	size_t pin_count;
 

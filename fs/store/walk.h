@@ -78,6 +78,8 @@ struct walk {
 	uint64_t record_end; /* offset behind the frame of record */
 
 	/* Set after walk_open() by who wants other cores to help; the walk is the same. */
+	uint64_t
+		skip_seq; /* bytes of APPENDs and signatures before this record are not looked at; headers are */
 	struct walk_ahead *ahead;      /* borrowed, or NULL */
 	const struct ahead_seal *seal; /* of record: its signatures were checked ahead; or NULL */
 };
@@ -132,6 +134,9 @@ INK_MUST_CHECK enum ink_err walk_enter(struct walk *walk, uint32_t segment);
  */
 INK_MUST_CHECK enum ink_err walk_tail(struct walk *walk, bool *ret_is_zero,
 				      uint64_t *ret_tail_size);
+
+/* true if the bytes of this record are not to be read. */
+bool walk_skips(uint64_t skip_seq, const struct ink_header *header);
 
 /* For walk_ahead.c: open the file of @segment; @ret_fault says why it could not be one, and then nothing is open. */
 INK_MUST_CHECK enum ink_err walk_open_file(const struct io *io, const char *log_dir,

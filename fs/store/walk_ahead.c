@@ -15,6 +15,7 @@ enum {
 	CHUNK_ROOM = CHUNK_SIZE + INK_APPEND_SIZE_MAX + FRAME_ALIGN, /* the last frame's end */
 	CHUNK_FRAMES_MAX = CHUNK_SIZE / FRAME_OFF_BODY + 1,
 	CHUNK_COUNT_MAX = 48,
+	HOP_SIZE = 4096, /* where little of what is read is looked at */
 	GENESIS_OFF_SEAL_KEY = 64,
 	SEAL_OFF_NEXT_KEY = 56,
 };
@@ -33,6 +34,7 @@ struct chunk {
 	uint64_t pos;
 	uint64_t end;  /* behind the last frame */
 	size_t loaded; /* bytes in @bytes from @pos on */
+	bool is_hop;   /* the end of the last frame is not read */
 	unsigned count, seal_count;
 	uint8_t *bytes;
 	struct ahead_frame *frames;
@@ -42,6 +44,7 @@ struct chunk {
 struct walk_ahead {
 	const struct io *io;
 	const char *log_dir;
+	uint64_t skip_seq;
 	pthread_mutex_t lock; /* of all that follows, but for what is said to be the reader's */
 	pthread_cond_t changed;
 	pthread_t threads[AHEAD_THREADS_MAX];
@@ -58,6 +61,7 @@ struct walk_ahead {
 		struct file *file; /* NULL: not open */
 		uint32_t segment;
 		uint64_t pos;
+		bool has_hopped; /* over a frame longer than a chunk, without reading it */
 		bool has_key;
 		uint8_t key[INK_KEY_SIZE];
 	} reader;
@@ -120,6 +124,14 @@ static void follow_key(struct walk_ahead *ahead, uint8_t kind, const uint8_t *bo
 	ahead->reader.has_key = true;
 }
 
+static bool is_skipped(const struct walk_ahead *ahead, const uint8_t *header)
+{
+	const struct ink_header h = { .kind = header[HEADER_OFF_KIND],
+				      .seq = be64_load(header + HEADER_OFF_SEQ) };
+
+	return walk_skips(ahead->skip_seq, &h);
+}
+
 /* Step over the frames that begin in the loaded bytes. */
 static void scan(struct walk_ahead *ahead, struct chunk *chunk)
 {
@@ -146,8 +158,10 @@ static void scan(struct walk_ahead *ahead, struct chunk *chunk)
 		follow_key(ahead, kind, frame + FRAME_OFF_BODY, body_size);
 		chunk->count++;
 		at += size;
-		if (at >= chunk->loaded)
+		if (at >= chunk->loaded) {
+			chunk->is_hop = is_skipped(ahead, header);
 			break;
+		}
 	}
 	chunk->end = chunk->pos + at;
 }
@@ -155,20 +169,24 @@ static void scan(struct walk_ahead *ahead, struct chunk *chunk)
 /* The next run of frames, if there is one where the reader stands. */
 static void read_chunk(struct walk_ahead *ahead, struct chunk *chunk)
 {
+	size_t size = ahead->reader.has_hopped ? HOP_SIZE : CHUNK_SIZE;
+
 	chunk->count = chunk->seal_count = 0;
+	chunk->is_hop = false;
 	chunk->loaded = 0;
 	if (ahead->reader.file)
-		if (io_read(ahead->io, ahead->reader.file->fd, chunk->bytes, CHUNK_SIZE,
+		if (io_read(ahead->io, ahead->reader.file->fd, chunk->bytes, size,
 			    ahead->reader.pos, &chunk->loaded) != INK_OK)
 			chunk->loaded = 0;
 	if (ahead->reader.file && chunk->loaded == 0 &&
 	    open_segment(ahead, ahead->reader.segment + 1, SEGMENT_HEADER_SIZE) &&
-	    io_read(ahead->io, ahead->reader.file->fd, chunk->bytes, CHUNK_SIZE, ahead->reader.pos,
+	    io_read(ahead->io, ahead->reader.file->fd, chunk->bytes, size, ahead->reader.pos,
 		    &chunk->loaded) != INK_OK)
 		chunk->loaded = 0;
 	chunk->segment = ahead->reader.segment;
 	chunk->pos = ahead->reader.pos;
 	scan(ahead, chunk);
+	ahead->reader.has_hopped = chunk->is_hop && chunk->end - chunk->pos > CHUNK_SIZE;
 	ahead->reader.pos = chunk->end;
 }
 
@@ -196,11 +214,11 @@ static void hash_chunk(struct walk_ahead *ahead, struct chunk *chunk)
 {
 	size_t size = (size_t)(chunk->end - chunk->pos), got = 0;
 
-	if (size > chunk->loaded &&
+	if (size > chunk->loaded && !chunk->is_hop &&
 	    io_read(ahead->io, chunk->file->fd, chunk->bytes + chunk->loaded, size - chunk->loaded,
 		    chunk->pos + chunk->loaded, &got) != INK_OK)
 		got = 0;
-	if (size > chunk->loaded + got)
+	if (size > chunk->loaded + got && !chunk->is_hop)
 		chunk->count--; /* the last one is not whole */
 	for (unsigned i = 0; i < chunk->count; i++) {
 		struct ahead_frame *f = &chunk->frames[i];
@@ -208,7 +226,10 @@ static void hash_chunk(struct walk_ahead *ahead, struct chunk *chunk)
 		f->is_sound = frame_decode(f->bytes, &f->header, f->leaf) == INK_OK;
 		if (!f->is_sound)
 			continue;
-		f->has_digest = frame_has_digest(f->bytes, &f->header);
+		f->has_digest = walk_skips(ahead->skip_seq, &f->header) ||
+				frame_has_digest(f->bytes, &f->header);
+		if (f->header.seq < ahead->skip_seq)
+			f->seal = NULL;
 		if (f->seal)
 			check_seal(f);
 	}
@@ -443,7 +464,7 @@ static void start_threads(struct walk_ahead *ahead, unsigned count)
 }
 
 enum ink_err ahead_open(const struct io *io, const char *log_dir, unsigned thread_count,
-			struct walk_ahead **ret_ahead)
+			uint64_t skip_seq, struct walk_ahead **ret_ahead)
 {
 	struct walk_ahead *ahead = calloc(1, sizeof(*ahead));
 
@@ -453,6 +474,7 @@ enum ink_err ahead_open(const struct io *io, const char *log_dir, unsigned threa
 	}
 	ahead->io = io;
 	ahead->log_dir = log_dir;
+	ahead->skip_seq = skip_seq;
 	ahead->last = &ahead->first;
 	ahead->is_stuck = true; /* until it is told where to begin */
 	ahead->count_max = 2 * thread_count + 1;

@@ -40,11 +40,13 @@ struct ahead_frame {
 struct walk_ahead;
 
 /*
+ * @skip_seq: as in struct walk.
  * @log_dir: borrowed.  @thread_count: with the caller's, from 1 to AHEAD_THREADS_MAX; fewer if the system gives no more.
  * INK_ERR_IO (ENOMEM).
  */
 INK_MUST_CHECK enum ink_err ahead_open(const struct io *io, const char *log_dir,
-				       unsigned thread_count, struct walk_ahead **ret_ahead);
+				       unsigned thread_count, uint64_t skip_seq,
+				       struct walk_ahead **ret_ahead);
 /* Takes NULL. */
 void ahead_close(struct walk_ahead *ahead);
 

@@ -99,6 +99,12 @@ struct ink_verify_options {
 	const char *vkey;                              /* pinned verification key, or NULL */
 	const struct ink_checkpoint_text *checkpoints; /* to hold the log against; or NULL */
 	size_t checkpoint_count;
+	/*
+	 * Of the checkpoints that one, or NULL: the bytes written before it are not read again, nor the seals before
+	 * it checked.  All headers are, and the tree up to it must be the one it signs; so what was recorded then is
+	 * what is there, as far as somebody had verified it then.
+	 */
+	const struct ink_checkpoint_text *since;
 	unsigned thread_count; /* that hash, at most 64; 0: one for each CPU this process may use */
 	ink_finding_fn on_finding;   /* called from the calling thread */
 	ink_progress_fn on_progress; /* NULL: none */
@@ -123,8 +129,9 @@ struct ink_verify_result {
 	uint64_t index_count;   /* records that the index covers; 0 without index */
 	uint64_t evidence_count;
 	uint64_t observation_count;
-	uint64_t checkpoint_count;   /* given ones that fit */
-	uint64_t checkpoint_size;    /* records of the largest of them */
+	uint64_t checkpoint_count; /* given ones that fit */
+	uint64_t checkpoint_size;  /* records of the largest of them */
+	uint64_t since_size; /* records whose written bytes and seals were not checked again */
 	uint8_t root[INK_HASH_SIZE]; /* over record_count records */
 	int64_t first_wall_ns, last_wall_ns;
 };

@@ -31,6 +31,34 @@ END
 run 0 "$inkfs" verify st --json
 out_has '"trust":"store-only"'
 
+# Only what is new: what was written before is taken from whoever verified it then.
+run 0 "$inkfs" verify st --key @vkey --since cp.21
+out_has "pinned checkpoint: 1 given from outside"
+out_has "the bytes written by the first 21 records, which were not read again"
+run 0 "$inkfs" verify st --json --since cp.1
+out_has '"since_records":1,'
+run 2 "$inkfs" verify st --since cp.1 --since cp.21
+cp -a st touched
+seq=$("$inkfs" log touched --json --kind APPEND | python3 -c 'import json, sys; print(json.loads(sys.stdin.readline())["seq"])')
+python3 - touched/log/0000000000.seg "$seq" <<'END'
+import struct, sys
+with open(sys.argv[1], "r+b") as file:
+    data, at = file.read(), 128
+    for _ in range(int(sys.argv[2])):
+        at += (157 + struct.unpack_from(">I", data, at + 12)[0] + 7) & ~7
+    file.seek(at + 157)
+    file.write(bytes([data[at + 157] ^ 1]))
+END
+run 1 "$inkfs" verify touched
+out_has "EVIDENCE digest"
+run 1 "$inkfs" verify touched --since cp.1
+out_has "EVIDENCE digest"
+run 0 "$inkfs" verify touched --since cp.21
+out_has "not read again"
+run 1 "$inkfs" verify old --since cp.21
+out_has "EVIDENCE checkpoint-ahead"
+rm -r touched
+
 # A line of somebody whom nobody here knows is passed over.
 sed 's/—\( [^ ]*\)\/epoch\/2 /—\1\/stranger /' cp.21 >cp.stranger
 run 0 "$inkfs" verify st --checkpoint cp.stranger
