@@ -10,6 +10,7 @@
 #include "common.h"
 
 extern const struct cmd cmd_cat;
+extern const struct cmd cmd_check;
 extern const struct cmd cmd_checkpoint;
 extern const struct cmd cmd_consistency;
 extern const struct cmd cmd_export;
@@ -19,6 +20,7 @@ extern const struct cmd cmd_key;
 extern const struct cmd cmd_log;
 extern const struct cmd cmd_ls;
 extern const struct cmd cmd_mount;
+extern const struct cmd cmd_prove;
 extern const struct cmd cmd_reindex;
 extern const struct cmd cmd_status;
 extern const struct cmd cmd_umount;

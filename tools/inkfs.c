@@ -8,10 +8,9 @@
 #include <string.h>
 
 const struct cmd *const cmds[] = {
-	&cmd_init,    &cmd_mount,      &cmd_umount,      &cmd_status,
-	&cmd_verify,  &cmd_log,        &cmd_ls,          &cmd_cat,
-	&cmd_key,     &cmd_checkpoint, &cmd_consistency, &cmd_export,
-	&cmd_reindex, &cmd_help,       &cmd_version,     NULL,
+	&cmd_init,  &cmd_mount,  &cmd_umount,  &cmd_status,     &cmd_verify,      &cmd_log,
+	&cmd_ls,    &cmd_cat,    &cmd_key,     &cmd_checkpoint, &cmd_consistency, &cmd_prove,
+	&cmd_check, &cmd_export, &cmd_reindex, &cmd_help,       &cmd_version,     NULL,
 };
 
 const struct cmd *cmd_find(const char *name)
@@ -52,7 +51,7 @@ static int run_alone(const struct cmd *cmd)
 /* Where a result that did not get out must never be taken for a good one. */
 static bool checks(const struct cmd *cmd)
 {
-	return cmd == &cmd_verify || cmd == &cmd_consistency;
+	return cmd == &cmd_verify || cmd == &cmd_consistency || cmd == &cmd_check;
 }
 
 int main(int argc, char **argv)

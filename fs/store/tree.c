@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tree.h"
+#include "tree_private.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -9,59 +9,14 @@
 
 #include "error.h"
 #include "hash.h"
-#include "lmdb_read.h"
 #include "merkle.h"
-#include "walk.h"
 
 enum {
-	GROUP_BITS = 8, /* a group: the TILE_WIDTH records of one tile of level 0 */
-	LEVELS_ABOVE = TREE_DEPTH_MAX - GROUP_BITS,
 	HEAD_OFF_EPOCH = 4,
 	HEAD_OFF_COUNT = 8,
 	HEAD_OFF_LAST_SEAL = 32,
 	HEAD_OFF_SEAL_KEY = 128,
 	HEAD_FIXED_SIZE = 200,
-};
-
-_Static_assert(1 << GROUP_BITS == TILE_WIDTH, "a group is a tile");
-
-/* Leaves and places of consecutive records, the first of them number * TILE_WIDTH. */
-struct group {
-	uint64_t number;
-	unsigned count; /* 0: not loaded */
-	uint8_t leaves[TILE_WIDTH][INK_HASH_SIZE];
-	uint64_t places[TILE_WIDTH];
-};
-
-struct tile {
-	uint64_t number;
-	unsigned count; /* 0: not loaded */
-	uint8_t hashes[TILE_WIDTH][INK_HASH_SIZE];
-};
-
-/* Roots of perfect subtrees of one size, as far as they lie wholly in what was walked. */
-struct row {
-	uint64_t first; /* number of the first among all of that size */
-	size_t count, room;
-	uint8_t (*hashes)[INK_HASH_SIZE];
-};
-
-struct tree {
-	uint64_t size;
-	char *log_dir;
-	struct walk walk;
-
-	struct lmdb_file file;
-	bool has_index;
-	struct lmdb_cursor leaves, tiles;
-	uint64_t index_count;              /* records taken from the index, at most size */
-	struct tile cache[TILE_LEVEL_MAX]; /* by level */
-
-	struct row rows[LEVELS_ABOVE]; /* [0]: roots of groups */
-	uint64_t *places;              /* of the first record of each group walked */
-	size_t place_count, place_room;
-	struct group last;  /* the one that is not full, or nothing */
-	struct group group; /* any one that was asked for */
 };
 
 /* --- the index ------------------------------------------------------------------------------- */
@@ -152,7 +107,7 @@ static enum ink_err read_tile(struct tree *tree, unsigned level, uint64_t number
 
 /* --- the log behind it ----------------------------------------------------------------------- */
 
-static bool grow(void *array, size_t *room, size_t count, size_t size)
+bool tree_grow(void *array, size_t *room, size_t count, size_t size)
 {
 	void *data, *grown;
 	size_t wanted = *room ? *room * 2 : 64;
@@ -177,7 +132,7 @@ static bool push_row(struct tree *tree, unsigned above, uint64_t number, const u
 	for (; above < LEVELS_ABOVE; above++, number /= 2) {
 		struct row *row = &tree->rows[above];
 
-		if (!grow(&row->hashes, &row->room, row->count, INK_HASH_SIZE))
+		if (!tree_grow(&row->hashes, &row->room, row->count, INK_HASH_SIZE))
 			return false;
 		memcpy(row->hashes[row->count++], node, INK_HASH_SIZE);
 		if (number % 2 == 0 || row->count < 2)
@@ -193,9 +148,15 @@ static bool push_record(struct tree *tree, const struct ink_record *record)
 	struct group *last = &tree->last;
 	uint8_t root[INK_HASH_SIZE];
 
+	if (record->header.kind == INK_EPOCH || record->header.kind == INK_REKEY) {
+		if (!tree_grow(&tree->links, &tree->link_room, tree->link_count, sizeof(uint64_t)))
+			return false;
+		tree->links[tree->link_count++] = record->header.seq;
+	}
 	if (last->count == 0) {
 		last->number = record->header.seq / TILE_WIDTH;
-		if (!grow(&tree->places, &tree->place_room, tree->place_count, sizeof(uint64_t)))
+		if (!tree_grow(&tree->places, &tree->place_room, tree->place_count,
+			       sizeof(uint64_t)))
 			return false;
 		tree->places[tree->place_count++] = record->place;
 	}
@@ -243,7 +204,8 @@ static enum ink_err go_behind_index(struct tree *tree)
 		tree->last = *group;
 		tree->last.count = (unsigned)(tree->index_count % TILE_WIDTH);
 		/* Its first record's place, as of a group that was walked. */
-		if (!grow(&tree->places, &tree->place_room, tree->place_count, sizeof(uint64_t))) {
+		if (!tree_grow(&tree->places, &tree->place_room, tree->place_count,
+			       sizeof(uint64_t))) {
 			errno = ENOMEM;
 			return INK_ERR_IO;
 		}
@@ -437,6 +399,7 @@ void tree_close(struct tree *tree)
 	for (unsigned above = 0; above < LEVELS_ABOVE; above++)
 		free(tree->rows[above].hashes);
 	free(tree->places);
+	free(tree->links);
 	free(tree->log_dir);
 	free(tree);
 }

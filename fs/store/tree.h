@@ -56,4 +56,13 @@ INK_MUST_CHECK enum ink_err tree_root(struct tree *tree, uint8_t ret_root[static
 /* Place of record @seq, which is below the size or, after tree_open_at_seal(), the seal. */
 INK_MUST_CHECK enum ink_err tree_place(struct tree *tree, uint64_t seq, uint64_t *ret_place);
 
+/*
+ * The records that put a seal key in force (EPOCH, REKEY), in order: all below the size up to the first behind record
+ * @behind, or all if none is.
+ *
+ * @ret_seqs: to be freed by the caller.  INK_ERR_DAMAGED: the index does not have them.
+ */
+INK_MUST_CHECK enum ink_err tree_links(struct tree *tree, uint64_t behind, uint64_t **ret_seqs,
+				       size_t *ret_count);
+
 #endif

@@ -21,6 +21,8 @@ A directory that can only grow: every write is recorded, chained and signed.
   key        print or compare the verification key
   checkpoint sign what the log is now, to be kept elsewhere
   consistency prove, or check, that the log of then is the beginning of the log of now
+  prove      write evidence of some records, to be checked without the store
+  check      check evidence that 'inkfs prove' wrote; needs no store
   export     write the log for other people's verifiers (C2SP tlog-tiles)
   reindex    make the index anew from the log
   help       list the subcommands, or explain one
