@@ -84,7 +84,7 @@ TOOLS_SRC   := $(filter-out $(MOUNT_SRC),$(wildcard tools/*.c))
 SUPPORT_SRC := $(wildcard tests/support/*.c)
 TEST_SRC    := $(wildcard $(addsuffix /test_*.c,tests/unit tests/crash \
 	tests/tamper tests/fuzz)) $(wildcard tests/mount/*.c)
-BENCH_SHARED := tests/bench/serve.c
+BENCH_SHARED := tests/bench/measure.c tests/bench/serve.c
 BENCH_SRC   := $(filter-out $(BENCH_SHARED),$(wildcard tests/bench/*.c))
 # What the fuzz targets need besides; their door to libFuzzer is for `make fuzz` alone.
 FUZZ_DOOR   := tests/fuzz/fuzz_main.c
@@ -200,6 +200,7 @@ $(BUILD)/obj/fs/driver/%.o:         FLAGS = $(FLAGS_driver)
 $(BUILD)/obj/tools/%.o:             FLAGS = $(FLAGS_tools)
 $(BUILD)/obj/tools/mount_%:          FLAGS = $(FLAGS_mount)
 $(BUILD)/obj/tests/%.o:             FLAGS = $(FLAGS_tests)
+$(BUILD)/obj/tests/bench/%.o:       FLAGS = $(FLAGS_tests) -Itests/bench
 $(foreach name,serve emptyfs passfs,$(BUILD)/obj/tests/bench/$(name).o): \
 	FLAGS = $(FLAGS_tests) -Itests/bench $(FUSE_CFLAGS)
 
@@ -232,7 +233,8 @@ $(BUILD)/inkfs: $(call obj,$(TOOLS_SRC)) $(LIB)
 $(BUILD)/mount.inkfs: $(call obj,$(MOUNT_SRC) $(DRIVER_SRC)) $(LIB)
 	$(LINK) $(STORE_LIBS) $(FUSE_LIBS)
 
-$(filter %fs,$(BENCHES)): $(call obj,$(BENCH_SHARED))
+$(BENCHES): $(call obj,tests/bench/measure.c)
+$(filter %fs,$(BENCHES)): $(call obj,tests/bench/serve.c)
 $(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT) $(LIB)
 	$(LINK) $(STORE_LIBS) $(if $(filter %fs,$@),$(FUSE_LIBS))
 

@@ -118,7 +118,7 @@ main() {
 	for option in "$@"; do
 		case $option in
 		--test) want="$want $(want_for_tests)" ;;
-		--bench) want="$want python3" ;;
+		--bench) want="$want python3 gnuplot-nox rsyslog systemd-journal-remote" ;;
 		--checks) want="$want $check_tools" ;;
 		--dry-run) is_dry_run=yes ;;
 		-h | --help)

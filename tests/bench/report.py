@@ -1,50 +1,30 @@
 #!/usr/bin/env python3
-"""Turn the single measurements of run.sh into a table and results.json.
+"""Turn the single measurements of run.sh into a table, OUTPUT.json and OUTPUT.svg.
 
-    tests/bench/report.py [--strict] [--disk DIR] --output FILE RAW
+    tests/bench/report.py [--strict] [--disk DIR] [--readme FILE] --output OUTPUT RAW
+    tests/bench/report.py --readme README.md --from tests/bench/results.json
 
-Every ratio is taken within one round, then the median over the rounds.  The
-spread is that of the middle half of the rounds (quartiles), as a share of the median.
+Every ratio is taken within one round, then the median over the rounds.  The spread is that of
+the middle half of the rounds (quartiles), as a share of the median.  --readme puts the table between
+the marks in FILE; --from takes an earlier OUTPUT.json instead of measurements.
 """
 
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
-NAMES = {"empty": "empty FUSE", "inkfs": "inkfs", "ext4": "ext4", "sha": "SHA-256"}
+from rows import NAMES, ROWS, reference_of
 
-# row: what it is, key of the figure, its unit, divisor, what inkfs is held against,
-# goal as (comparison, limit, what is compared)
-LATENCY = ("p50_ns", "us", 1e3)
-THROUGHPUT = ("mb_per_s", "MB/s", 1)
-# One writer's rate by its median operation, as the latency rows; "of means" has the mean.
-TYPICAL = ("typical_mb_per_s", "MB/s", 1)
-ROWS = {
-    "sha": ("SHA-256 of one core, 1 MiB", *THROUGHPUT, None, None),
-    "append-128": ("128 B append", *LATENCY, "empty", ("<=", 1.25, "ratio")),
-    "append-128-pinned": ("128 B append, one CPU", *LATENCY, "empty", ("<=", 1.25, "ratio")),
-    "append-4k": ("4 KiB append", *LATENCY, "empty", None),
-    "append-4k-pinned": ("4 KiB append, one CPU", *LATENCY, "empty", None),
-    "append-128k": ("128 KiB append", *LATENCY, "empty", None),
-    "append-1m": ("1 MiB append", *TYPICAL, "sha", (">=", 0.65, "ratio")),
-    "append-1m-2-writers": ("1 MiB append, 2 writers", *THROUGHPUT, "sha", None),
-    "append-128-8-files": ("128 B, 8 writers, 8 files", *THROUGHPUT, "empty", None),
-    "append-128-8-shared": ("128 B, 8 writers, 1 file", *THROUGHPUT, "empty", None),
-    "dsync-256": ("256 B O_DSYNC", *LATENCY, "ext4", None),
-    "dsync-256-8": ("256 B O_DSYNC, 8 writers", *LATENCY, "ext4", None),
-    "fdatasync-256": ("256 B + fdatasync", *LATENCY, "ext4", None),
-    "fdatasync-256-8": ("256 B + fdatasync, 8 writers", *LATENCY, "ext4", None),
-    "reopen-128": ("open, append 128 B, close", *LATENCY, "empty", None),
-    "reopen-128-pinned": ("open, append, close, one CPU", *LATENCY, "empty", None),
-    "create-1000": ("create 1000 files of 128 B", *LATENCY, "empty", None),
-    "records-written": ("a million records, written", *LATENCY, None, None),
-    "read-back": ("a million records, read", *THROUGHPUT, "empty", (">=", 400, "figure")),
-    "memory": ("driver's peak memory", "peak_kib", "MiB", 1024, None, ("<", 64, "worst")),
-}
+MARKS = ("<!-- bench: begin -->", "<!-- bench: end -->")
+
+
+# --- from measurements to results ---------------------------------------------------------------
 
 
 def quartile_spread(samples):
@@ -65,66 +45,61 @@ def ratio_of(samples, references, key):
 
 
 def is_met(goal, result):
-    comparison, limit, subject = goal
-    value = result[{"ratio": "ratio", "figure": "median", "worst": "max"}[subject]]
+    value = result[{"ratio": "ratio", "figure": "median", "worst": "max"}[goal.subject]]
     if value is None:
         return None
-    if comparison == ">=":
-        return value >= limit
-    return value < limit or (comparison == "<=" and value == limit)
-
-
-def goal_text(goal, unit, reference):
-    comparison, limit, subject = goal
-    return f"{comparison} {limit} " + (f"x {NAMES[reference]}" if subject == "ratio" else unit)
+    if goal.comparison == ">=":
+        return value >= goal.limit
+    return value < goal.limit or (goal.comparison == "<=" and value == goal.limit)
 
 
 def result_of(row, candidate, data):
-    title, key, unit, divisor, reference, goal = ROWS[row]
+    title, figure, _, goal = ROWS[row]
+    reference = reference_of(row)
     by_round = data[row][candidate]
-    figures = [sample[key] / divisor for sample in by_round.values()]
-    references = data.get("sha" if reference == "sha" else row, {}).get(reference, {})
-    is_held = reference and candidate != reference
+    figures = [sample[figure.key] / figure.divisor for sample in by_round.values()]
+    references = data.get(reference[0], {}).get(reference[1], {}) if reference else {}
+    is_held = reference and reference != (row, candidate)
     result = {
         "row": row,
         "title": title,
         "candidate": candidate,
-        "unit": unit,
+        "unit": figure.unit,
         "median": statistics.median(figures),
         "min": min(figures),
         "max": max(figures),
         "spread": quartile_spread(figures),
         "reference": reference,
-        "ratio": ratio_of(by_round, references, key) if is_held else None,
+        "ratio": ratio_of(by_round, references, figure.key) if is_held else None,
         "rounds": list(by_round.values()),
     }
-    if "p99_ns" in figures_of(by_round):
-        for name in ("p99_ns", "p999_ns", "max_ns"):
-            result[name] = statistics.median(s[name] for s in by_round.values())
-        mean = "mb_per_s" if key == TYPICAL[0] else "ns_per_op"
-        result["mean_ratio"] = ratio_of(by_round, references, mean) if is_held else None
-    if goal and candidate == "inkfs":
-        result["goal"] = goal_text(goal, unit, reference)
+    if all("p99_ns" in sample for sample in by_round.values()):
+        result["p99_us"] = statistics.median(s["p99_ns"] for s in by_round.values()) / 1e3
+    if goal and candidate == goal.candidate:
+        result["goal"] = f"{goal.comparison} {goal.limit}" + (
+            "" if goal.subject == "ratio" else f" {figure.unit}")
         result["is_met"] = is_met(goal, result)
     return result
 
 
-def figures_of(by_round):
-    return next(iter(by_round.values()))
-
-
 def load(path):
-    """row: candidate: round: result.  A row measured twice in a round: the worse memory."""
-    data = {}
+    """Measurements as row: candidate: round: result, and what could not run: why.
+
+    Memory is measured more than once in a round; the worst counts.
+    """
+    data, absent = {}, {}
     with open(path, encoding="utf-8") as raw:
         for line in raw:
             item = json.loads(line)
+            if "absent" in item:
+                absent[item["absent"]] = item["why"]
+                continue
             rounds = data.setdefault(item["row"], {}).setdefault(item["candidate"], {})
             old = rounds.get(item["round"])
             if old and old.get("peak_kib", 0) > item["result"].get("peak_kib", 0):
                 continue
             rounds[item["round"]] = with_typical(item["result"])
-    return data
+    return data, absent
 
 
 def with_typical(result):
@@ -164,59 +139,169 @@ def machine(disk):
     }
 
 
+# --- to people ------------------------------------------------------------------------------------
+
+
+def machine_text(about):
+    return (f"{about['cpu']}, {about['cores']} cores, {about['memory_gib']} GiB, Linux "
+            f"{about['kernel']}, virtual: {about['is_virtual']}; {about['disk'].split(' ')[0]}; "
+            f"{about['fuse'].replace('fusermount3 version:', 'libfuse')}; {about['date']}")
+
+
 def cell(value, form):
     return "" if value is None else format(value, form)
 
 
+def amount(value):
+    return format(value, ",.0f" if value >= 100 else ".1f" if value >= 2 else ".2f")
+
+
+def goal_text(result):
+    if "goal" not in result:
+        return ""
+    met = {True: "met", False: "MISSED", None: "not measured"}[result["is_met"]]
+    return f"{result['goal']}: {met}"
+
+
+def reference_text(result):
+    """What a ratio is to, where it is not the same row's."""
+    if not result["ratio"] or result["reference"][0] == result["row"]:
+        return NAMES[result["reference"][1]] if result["ratio"] else ""
+    row, candidate = result["reference"]
+    return NAMES[candidate] if row == "sha" else f"{NAMES[candidate]}, {ROWS[row].title}"
+
+
 def print_table(results):
-    head = ("", "", "median", "", "spread", "p99 us", "ratio", "of means", "goal")
-    print("{:<29}{:<11}{:>10} {:<5}{:>7}{:>10}{:>7}{:>9}  {}".format(*head))
+    form = "{:<45}{:<23}{:>9} {:<5}{:>7}{:>10}{:>7}  {}"
+    print(form.format("", "", "median", "", "spread", "p99 us", "ratio", "goal"))
     row = None
     for result in results:
-        goal = result.get("goal", "")
-        if goal:
-            met = {True: "met", False: "NOT MET", None: "not measured"}[result["is_met"]]
-            goal = f"{goal}: {met}"
-        p99_us = result["p99_ns"] / 1e3 if "p99_ns" in result else None
-        print(
-            f"{result['title'] if result['row'] != row else '':<29}"
-            f"{NAMES[result['candidate']]:<11}{result['median']:>10.1f} {result['unit']:<5}"
-            f"{cell(result['spread'], '.0%'):>7}{cell(p99_us, '.1f'):>10}"
-            f"{cell(result['ratio'], '.2f'):>7}{cell(result.get('mean_ratio'), '.2f'):>9}"
-            f"  {goal}".rstrip()
-        )
+        print(form.format(
+            result["title"] if result["row"] != row else "", NAMES[result["candidate"]],
+            amount(result["median"]), result["unit"], cell(result["spread"], ".0%"),
+            cell(result.get("p99_us"), ",.1f"), cell(result["ratio"], ".2f"),
+            goal_text(result)).rstrip())
         row = result["row"]
 
 
+def readme_rows(results):
+    """A line for each row: the candidate in question, the reference, all others beside it."""
+    for row in ROWS:
+        of_row = {r["candidate"]: r for r in results if r["row"] == row}
+        goal = ROWS[row].goal
+        subject = goal.candidate if goal else "inkfs"
+        if row == "sha" or subject not in of_row:
+            continue
+        mine = of_row.pop(subject)
+        others = "; ".join(f"{NAMES[c]} {amount(r['median'])}" for c, r in of_row.items())
+        unit = mine["unit"].replace("us", "µs")
+        subject_name = "" if subject == "inkfs" else f" ({NAMES[subject]})"
+        ratio = f"{mine['ratio']:.2f} of {reference_text(mine)}" if mine["ratio"] else ""
+        limit = ""
+        if goal:
+            words = {"<=": "at most", ">=": "at least", "<": "under"}[goal.comparison]
+            met = {True: "met", False: "**missed**", None: "not measured"}[mine["is_met"]]
+            of = "" if goal.subject == "ratio" else f" {unit}"
+            limit = f"{words} {goal.limit}{of}: {met}"
+        yield (f"| {mine['title']}{subject_name} | {amount(mine['median'])} {unit} "
+               f"| {others} | {ratio} | {limit} |")
+
+
+def readme_text(about, results, absent):
+    lines = [
+        MARKS[0], "",
+        f"{len(results[1]['rounds'])} rounds on {machine_text(about)}.", "",
+        "| work | inkfs | beside it, same unit | ratio | goal |",
+        "| --- | --- | --- | --- | --- |",
+        *readme_rows(results), "",
+        *(f"- {NAMES[name]} could not run: {why}" for name, why in absent.items()),
+        MARKS[1],
+    ]
+    return "\n".join(lines)
+
+
+def readme_write(path, text):
+    old = Path(path).read_text(encoding="utf-8")
+    before, _, rest = old.partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not end:
+        sys.exit(f"report: {path} does not have the lines {MARKS[0]} and {MARKS[1]}")
+    Path(path).write_text(before + text + after, encoding="utf-8")
+
+
+PLOTTED = ("append-128", "append-4k", "append-128k", "dsync-256", "reopen-128", "create-1000",
+           "compile-log", "follow")
+PLOTTED_CANDIDATES = ("ext4", "empty", "pass", "inkfs")
+
+
+def plot(results, output):
+    """A bar for each candidate and row, on a logarithmic scale; needs gnuplot."""
+    if not shutil.which("gnuplot"):
+        print("no gnuplot: no plot", file=sys.stderr)
+        return
+    found = {(r["row"], r["candidate"]): r["median"] for r in results}
+    rows = [row for row in PLOTTED if (row, "inkfs") in found]
+    data = "\n".join(
+        f'"{ROWS[row].title}" ' + " ".join(
+            str(found.get((row, candidate), "NaN")) for candidate in PLOTTED_CANDIDATES)
+        for row in rows)
+    columns = ", ".join(
+        f"$data using {i + 2}{':xtic(1)' if i == 0 else ''} title '{NAMES[candidate]}'"
+        for i, candidate in enumerate(PLOTTED_CANDIDATES))
+    script = f"""set terminal svg size 960,420 background '#ffffff' font 'sans-serif,12'
+set output '{output}'
+set style data histograms
+set style fill solid 0.8 noborder
+set logscale y
+set grid ytics
+set ylabel 'microseconds, median'
+set xtics rotate by -20
+set key top left horizontal
+$data << END
+{data}
+END
+plot {columns}
+"""
+    subprocess.run(["gnuplot"], input=script, text=True, check=True)
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--strict", action="store_true", help="exit 1 if a goal is not met")
     parser.add_argument("--disk", default=".", help="where it was measured")
-    parser.add_argument("--output", required=True)
-    parser.add_argument("raw")
+    parser.add_argument("--readme")
+    parser.add_argument("--from", dest="earlier")
+    parser.add_argument("--output")
+    parser.add_argument("raw", nargs="?")
     args = parser.parse_args()
+    if bool(args.raw) == bool(args.earlier):
+        parser.error("either measurements or --from")
 
-    data = load(args.raw)
-    results = [
-        result_of(row, candidate, data)
-        for row in ROWS
-        for candidate in NAMES
-        if candidate in data.get(row, {})
-    ]
-    about = machine(args.disk)
-    print(
-        f"\n{about['cpu']}, {about['cores']} cores, {about['memory_gib']} GiB, "
-        f"Linux {about['kernel']}, virtual: {about['is_virtual']}\n"
-        f"disk: {about['disk']}; {about['fuse']}; load {about['load_1min']:.1f}\n"
-    )
+    if args.earlier:
+        report = json.loads(Path(args.earlier).read_text(encoding="utf-8"))
+    else:
+        data, absent = load(args.raw)
+        report = {
+            "machine": machine(args.disk),
+            "absent": absent,
+            "results": [result_of(row, candidate, data) for row in ROWS for candidate in NAMES
+                        if candidate in data.get(row, {})],
+        }
+    results = report["results"]
+    print(f"\n{machine_text(report['machine'])}; load {report['machine']['load_1min']:.1f}\n")
     print_table(results)
-    with open(args.output, "w", encoding="utf-8") as out:
-        json.dump({"machine": about, "results": results}, out, indent=1)
-        out.write("\n")
+    for name, why in report["absent"].items():
+        print(f"{NAMES[name]} could not run: {why}")
+    if args.output:
+        Path(args.output + ".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        plot(results, args.output + ".svg")
+    if args.readme:
+        readme_write(args.readme, readme_text(report["machine"], results, report["absent"]))
     goals = [result["is_met"] for result in results if "goal" in result]
-    goal_count = sum(1 for row in ROWS.values() if row[-1])
+    goal_count = sum(1 for row in ROWS.values() if row.goal)
     print(
-        f"\nof {goal_count} goals: {goals.count(True)} met, {goals.count(False)} not met, "
+        f"\nof {goal_count} goals: {goals.count(True)} met, {goals.count(False)} missed, "
         f"{goal_count - goals.count(True) - goals.count(False)} not measured"
     )
     return 1 if args.strict and goals.count(True) < goal_count else 0

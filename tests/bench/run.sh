@@ -1,20 +1,20 @@
 #!/bin/bash
-# Measure inkfs against an empty FUSE file system and against plain ext4.
+# Measure inkfs beside what people would use instead and beside the limit.
 #
-#   tests/bench/run.sh [--quick] [--rounds N] [--only TEXT] [--strict]
+#   tests/bench/run.sh [--quick] [--rounds N] [--only TEXT] [--strict] [--readme]
 #
 #   --quick      3 rounds and a quarter of the operations
 #   --rounds N   7 unless told
 #   --only TEXT  rows with this text in their name
 #   --strict     exit 1 if a goal is not met
+#   --readme     put the table into README.md and results.json and the plot beside this file
 #
-# The candidates take turns row by row, in another order each round, so that what
-# else the machine does hits all of them alike; what counts is the median over the
-# rounds of the ratio within one round.  Everything lives beneath $BUILD/bench, so on
-# one disk.  Every measurement starts with that disk in sync.  Writes
-# $BUILD/bench/results.json and, line by line, raw.jsonl.
-
-# shellcheck disable=SC2317 # wait_for and the trap call functions by name
+# The candidates (candidates.sh) take turns row by row, in another order each round, so that
+# what else the machine does hits all of them alike; what counts is the median over the rounds
+# of the ratio within one round.  Everything lives beneath $BUILD/bench, so on one disk.  Every
+# measurement starts with that disk in sync, and a first pass that is not counted touches the
+# memory and the disk that the others use.  Writes results.json, results.svg and, line by
+# line, raw.jsonl to $BUILD/bench.
 
 set -euo pipefail
 
@@ -23,43 +23,56 @@ cd "$(dirname "$0")/../.."
 BUILD=$(realpath -m "${BUILD:-build}")
 inkfs=$BUILD/inkfs
 driver=$BUILD/mount.inkfs
-emptyfs=$BUILD/tests/bench/emptyfs
-writer=$BUILD/tests/bench/writer
+programs=$BUILD/tests/bench
+emptyfs=$programs/emptyfs
+passfs=$programs/passfs
+feed=$programs/feed
 # As the driver waits for requests (NOTES.md).
-read -r -a emptyfs_options <<<"${EMPTYFS_OPTIONS:---threads 10}"
+read -r -a loop_options <<<"${LOOP_OPTIONS:---threads 10}"
 pin_cpu=$(taskset -cp $$ | sed 's/.*: *//; s/[-,].*//')
+all_cpus=$(taskset -cp $$ | sed 's/.*: *//')
 
 rounds=7
 divisor=1
 only=
 is_strict=
+is_readme=
 
 tmp=
 raw=
 failed=0
+round=0
 
-# Of the drivers now running, for the trap.
-empty_pid=
-inkfs_pid=
+# shellcheck source-path=SCRIPTDIR source=candidates.sh
+. tests/bench/candidates.sh
 
-# name | free or pinned to one CPU | candidates | arguments of the writer (%N% operations)
+# name | free or pinned to one CPU | candidates | program and arguments (%N% operations)
 rows='
-append-128         |free  |empty inkfs ext4|append --size 128 --count %20000%
-append-128-pinned  |pinned|empty inkfs ext4|append --size 128 --count %20000%
-append-4k          |free  |empty inkfs ext4|append --size 4096 --count %20000%
-append-4k-pinned   |pinned|empty inkfs ext4|append --size 4096 --count %20000%
-append-128k        |free  |empty inkfs ext4|append --size 131072 --count %2000%
-append-1m          |free  |empty inkfs ext4|append --size 1048576 --count %400%
-append-1m-2-writers|free  |empty inkfs ext4|append --size 1048576 --count %200% --writers 2
-append-128-8-files |free  |empty inkfs ext4|append --size 128 --count %3000% --writers 8
-append-128-8-shared|free  |empty inkfs ext4|append --size 128 --count %3000% --writers 8 --files 1
-dsync-256          |free  |inkfs ext4      |append --size 256 --count %1000% --sync dsync
-dsync-256-8        |free  |inkfs ext4      |append --size 256 --count %400% --sync dsync --writers 8
-fdatasync-256      |free  |inkfs ext4      |append --size 256 --count %1000% --sync fdatasync
-fdatasync-256-8    |free  |inkfs ext4      |append --size 256 --count %400% --sync fdatasync --writers 8
-reopen-128         |free  |empty inkfs ext4|append --size 128 --count %4000% --reopen
-reopen-128-pinned  |pinned|empty inkfs ext4|append --size 128 --count %4000% --reopen
-create-1000        |free  |empty inkfs ext4|create --size 128 --count 1000
+append-128           |free  |empty pass inkfs ext4 append|writer append --size 128 --count %20000%
+append-128-pinned    |pinned|empty pass inkfs ext4|writer append --size 128 --count %20000%
+append-4k            |free  |empty pass inkfs ext4 append|writer append --size 4096 --count %20000%
+append-4k-pinned     |pinned|empty pass inkfs ext4|writer append --size 4096 --count %20000%
+append-128k          |free  |empty pass inkfs ext4|writer append --size 131072 --count %1000%
+append-1m            |free  |empty pass inkfs ext4|writer append --size 1048576 --count %200%
+append-1m-2-writers  |free  |empty pass inkfs ext4|writer append --size 1048576 --count %100% --writers 2
+append-128-8-files   |free  |empty pass inkfs ext4|writer append --size 128 --count %3000% --writers 8
+append-128-8-shared  |free  |empty pass inkfs ext4|writer append --size 128 --count %3000% --writers 8 --files 1
+seal-write-128       |free  |sign inkseal         |writer append --size 128 --count %10000%
+seal-write-128-pinned|pinned|sign inkseal         |writer append --size 128 --count %10000%
+dsync-256            |free  |pass inkfs ext4 append|writer append --size 256 --count %500% --sync dsync
+dsync-256-8          |free  |pass inkfs ext4      |writer append --size 256 --count %200% --sync dsync --writers 8
+fdatasync-256        |free  |pass inkfs ext4      |writer append --size 256 --count %500% --sync fdatasync
+fdatasync-256-8      |free  |pass inkfs ext4      |writer append --size 256 --count %200% --sync fdatasync --writers 8
+signed-synced-128    |free  |inkfs naive          |writer append --size 128 --count %300% --sync dsync
+reopen-128           |free  |empty pass inkfs ext4|writer append --size 128 --count %4000% --reopen
+reopen-128-pinned    |pinned|empty pass inkfs ext4|writer append --size 128 --count %4000% --reopen
+create-1000          |free  |empty pass inkfs ext4|writer create --size 128 --count 1000
+lines-bulk           |free  |inkfs journal rsyslog|writer append --size 128 --count %10000%
+lines-one-by-one     |free  |inkfs journal rsyslog|writer append --size 128 --count %2000%
+compile-log          |free  |empty pass inkfs ext4|replay lines --log LOGS/compile.log --count %10000%
+access-log           |free  |empty pass inkfs ext4|replay lines --log LOGS/access.log --count %10000%
+follow               |free  |pass inkfs ext4      |replay follow --count %500%
+mixed                |free  |pass inkfs ext4      |writer mixed --size 128 --count %10000%
 '
 
 usage() {
@@ -71,126 +84,53 @@ complain() {
 	echo "bench: $*" >&2
 }
 
-# --- mounts and drivers ----------------------------------------------------------
-
-# Asks no file system: a dead driver's mount would answer with an error or not at all.
-is_mounted() {
-	awk -v dir="$1" '$5 == dir { found = 1 } END { exit !found }' /proc/self/mountinfo
-}
-
-# Waits for a condition, at most 20 s.
-wait_for() {
-	local tries
-	for ((tries = 0; tries < 400; tries++)); do
-		"$@" && return 0
-		sleep 0.05
-	done
-	return 1
-}
-
-is_gone() {
-	! kill -0 "$1" 2>/dev/null
-}
-
-is_ready() {
-	[[ -s $tmp/empty.ready ]]
-}
-
-empty_start() {
-	: >"$tmp/empty.ready"
-	"$emptyfs" "${emptyfs_options[@]}" "$tmp/empty" >"$tmp/empty.ready" &
-	empty_pid=$!
-	wait_for is_ready
-}
-
-empty_stop() {
-	umount "$tmp/empty"
-	wait "$empty_pid"
-	empty_pid=
-}
-
-# The driver has put itself into the background; it is the process of that program
-# that names our mount point.
-inkfs_find_pid() {
-	local dir
-	inkfs_pid=
-	for dir in /proc/[0-9]*; do
-		if [[ $dir/exe -ef $driver ]] && grep -qaF "$tmp/inkfs" "$dir/cmdline" 2>/dev/null; then
-			inkfs_pid=${dir#/proc/}
-		fi
-	done
-	[[ -n $inkfs_pid ]]
-}
-
-inkfs_start() { # STORE
-	"$inkfs" mount "$1" "$tmp/inkfs" >"$tmp/inkfs.log" 2>&1 || {
-		complain "inkfs mount: $(cat "$tmp/inkfs.log")"
-		return 1
-	}
-	wait_for is_mounted "$tmp/inkfs"
-	inkfs_find_pid || complain "the driver's process was not found: no pinning, no memory"
-}
-
-inkfs_stop() {
-	local pid=$inkfs_pid
-	memory_record
-	"$inkfs" umount "$tmp/inkfs" || umount "$tmp/inkfs"
-	[[ -z $pid ]] || wait_for is_gone "$pid"
-	inkfs_pid=
-}
-
-clean() {
-	local code=$? name pid
-	trap - EXIT
-	[[ -n $inkfs_pid ]] || inkfs_find_pid || true
-	for name in empty inkfs; do
-		! is_mounted "$tmp/$name" || timeout 20 umount "$tmp/$name" 2>/dev/null ||
-			umount -l "$tmp/$name" || true
-	done
-	for pid in $empty_pid $inkfs_pid; do
-		wait_for is_gone "$pid" || kill -s KILL "$pid" 2>/dev/null || true
-	done
-	rm -rf --one-file-system "$tmp" || true
-	exit "$code"
-}
-
-# --- measuring -------------------------------------------------------------------
+# --- measuring -------------------------------------------------------------------------------
 
 record() { # ROW CANDIDATE RESULT
+	((round > 0)) || return 0
 	printf '{"round": %d, "row": "%s", "candidate": "%s", "result": %s}\n' \
 		"$round" "$1" "$2" "$3" >>"$raw"
 }
 
-memory_record() {
+memory_record() { # CANDIDATE
 	local kib
-	[[ -n $inkfs_pid ]] || return 0
-	kib=$(awk '/^VmHWM/ { print $2 }' "/proc/$inkfs_pid/status")
+	[[ -n ${pids[$1]:-} ]] || return 0
+	kib=$(awk '/^VmHWM/ { print $2 }' "/proc/${pids[$1]}/status")
 	[[ -z $kib ]] || record memory inkfs "{\"peak_kib\": $kib}"
-}
-
-pid_of() {
-	case $1 in
-	empty) echo "$empty_pid" ;;
-	inkfs) echo "$inkfs_pid" ;;
-	esac
 }
 
 # Threads that the driver starts later inherit the CPUs of the one that starts them.
 cpus_of_driver_set() { # CANDIDATE CPUS
-	local pid
-	pid=$(pid_of "$1")
-	[[ -z $pid ]] || taskset -acp "$2" "$pid" >/dev/null
+	[[ -z ${pids[$1]:-} ]] || taskset -acp "$2" "${pids[$1]}" >/dev/null
 }
 
-measure() { # ROW PINNING CANDIDATE ARGUMENTS...
-	local row=$1 pinning=$2 candidate=$3 out prefix=()
+# The arguments as this candidate needs them, one a line; the first is the program.
+command_of() { # ROW CANDIDATE PROGRAM ARGUMENTS...
+	local row=$1 candidate=$2 program=$3 waiting=()
 	shift 3
+	[[ $row != lines-one-by-one ]] || waiting=(--wait)
+	case $candidate in
+	journal) set -- journal_feed "${@:2}" "${waiting[@]}" ;;
+	rsyslog) set -- rsyslog_feed "${@:2}" "${waiting[@]}" ;;
+	naive) set -- "$programs/naive" "${@:2:4}" --dir "$tmp/naive" ;;
+	append) set -- "$programs/$program" "$@" --dir "$tmp/append" --append-only ;;
+	*) set -- "$programs/$program" "$@" --dir "$tmp/$candidate" ;;
+	esac
+	[[ $candidate =~ ^(journal|rsyslog|naive)$ || $program != writer ]] ||
+		set -- "$@" --name "$row-$round"
+	printf '%s\n' "$@"
+}
+
+measure() { # ROW PINNING CANDIDATE PROGRAM ARGUMENTS...
+	local row=$1 pinning=$2 candidate=$3 out command=() prefix=()
+	mapfile -t command < <(command_of "$row" "$candidate" "${@:4}")
 	sync -f "$tmp"
 	if [[ $pinning == pinned ]]; then
 		cpus_of_driver_set "$candidate" "$pin_cpu"
 		prefix=(taskset -c "$pin_cpu")
 	fi
-	if out=$(timeout 300 "${prefix[@]}" "$writer" "$@"); then
+	[[ ${command[0]} == *_feed ]] || prefix=(timeout 300 "${prefix[@]}")
+	if out=$("${prefix[@]}" "${command[@]}" </dev/null); then
 		record "$row" "$candidate" "$out"
 	else
 		complain "round $round, $row, $candidate: failed"
@@ -199,23 +139,26 @@ measure() { # ROW PINNING CANDIDATE ARGUMENTS...
 	if [[ $pinning == pinned ]]; then
 		cpus_of_driver_set "$candidate" "$all_cpus"
 	fi
-	# What nobody reads again must not be written to the disk in the next one's time.
-	rm -rf "${tmp:?}"/ext4/*
+	candidates_empty
 }
 
-with_counts() { # a%N%b: N, or less if quick
-	local text=$1
+with_counts() { # a%N%b: N, or less if quick; a tenth of it where it is only to warm up
+	local text=${1//LOGS/"$tmp/logs"} by=$divisor
+	((round > 0)) || by=$((divisor * 10))
 	if [[ $text =~ %([0-9]+)% ]]; then
-		text=${text/"${BASH_REMATCH[0]}"/$((BASH_REMATCH[1] / divisor))}
+		text=${text/"${BASH_REMATCH[0]}"/$((BASH_REMATCH[1] / by))}
 	fi
 	echo "$text"
 }
 
-# The candidates of one row, beginning with another one each round.
+# The candidates of one row that there are, beginning with another one each round.
 turned() {
-	local all=("$@") count=$# i
+	local all=("$@") count=$# i name
 	for ((i = 0; i < count; i++)); do
-		echo "${all[(i + round) % count]}"
+		name=${all[(i + round) % count]}
+		if [[ -z ${absent[$name]:-} && ($name != ink* || -n $has_inkfs) ]]; then
+			echo "$name"
+		fi
 	done
 }
 
@@ -233,55 +176,121 @@ rows_measure() {
 		read -r -a candidates <<<"$candidates"
 		read -r -a args <<<"$(with_counts "$args")"
 		for candidate in $(turned "${candidates[@]}"); do
-			if [[ $candidate == inkfs && -z $has_inkfs ]]; then
-				continue
-			fi
-			measure "$row" "${pinning// /}" "$candidate" \
-				"${args[@]}" --dir "$tmp/$candidate" --name "$row" </dev/null
+			measure "$row" "${pinning// /}" "$candidate" "${args[@]}"
 		done
 	done <<<"$rows"
 }
 
-# A million records are written once.  Each round mounts them afresh, which empties
-# the mount's own page cache, with the store's files in that of the disk.
+# --- reading, verifying, idling ------------------------------------------------------------------
+
+# The same bytes in a store as records of 128 bytes, in another as records of 1 MiB, and as plain files.
 read_prepare() {
-	local -a args=(append --size 128 --name records --dir "$tmp/inkfs")
-	round=0
-	"$inkfs" init "$tmp/read.store" --origin bench.example/read >"$tmp/inkfs.log"
-	inkfs_start "$tmp/read.store"
-	measure "records-written" free inkfs "${args[@]}" --count "$((1000000 / divisor))"
-	inkfs_stop
+	local name size count
+	for name in small large; do
+		size=128 count=$((1000000 / divisor))
+		[[ $name == small ]] || size=1048576 count=$((128 / divisor))
+		mkdir "$tmp/read.$name"
+		"$programs/writer" append --size 1048576 --count "$((128 / divisor))" \
+			--dir "$tmp/read.$name" --name records >"$tmp/writer.log"
+		[[ -n $has_inkfs ]] || continue
+		inkfs_start inkfs "$tmp/$name.store"
+		"$programs/writer" append --size "$size" --count "$count" --dir "$tmp/inkfs" \
+			--name records >"$tmp/writer.log"
+		inkfs_stop inkfs
+	done
+	sync -f "$tmp"
 }
 
+read_one() { # ROW CANDIDATE FILE ARGUMENTS...
+	record "$1" "$2" "$("$programs/writer" read --file "$3" "${@:4}")"
+}
+
+caches_drop() { sync && echo 3 2>/dev/null >/proc/sys/vm/drop_caches; }
+
+# Each round mounts afresh, so that the mount's own page cache is empty; then: from the driver, with
+# the store in the disk's page cache; warm; and after the caches of the whole machine were dropped.
 read_measure() {
-	"$writer" append --dir "$tmp/empty" --name records --size 1048576 \
-		--count "$((128 / divisor))" >"$tmp/writer.log"
-	measure read-back free empty read --file "$tmp/empty/records-0" --drop
+	local name candidate dirs=()
+	for name in small large; do
+		[[ -z $has_inkfs ]] || inkfs_start inkfs "$tmp/$name.store"
+		bench_fs_start pass "$passfs" "${loop_options[@]}" "$tmp/read.$name"
+		for candidate in $(turned inkfs pass ext4); do
+			dirs=("$tmp/$candidate")
+			[[ $candidate != ext4 ]] || dirs=("$tmp/read.$name")
+			[[ $candidate != inkfs ]] || cat "$tmp/$name.store"/log/* >/dev/null
+			[[ $candidate == ext4 ]] ||
+				read_one "read-driver-$name" "$candidate" "${dirs[0]}/records-0" --drop
+			read_one "read-first-$name" "$candidate" "${dirs[0]}/records-0"
+			read_one "read-warm-$name" "$candidate" "${dirs[0]}/records-0"
+			! caches_drop || read_one "read-cold-$name" "$candidate" "${dirs[0]}/records-0"
+		done
+		bench_fs_stop pass
+		[[ -z $has_inkfs ]] || inkfs_stop inkfs
+	done
+}
+
+seconds_of() { # COMMAND...
+	local before after
+	before=$EPOCHREALTIME
+	"$@" >"$tmp/timed.log" 2>&1 || return 1
+	after=$EPOCHREALTIME
+	echo "$((${after/./} - ${before/./}))e-6"
+}
+
+rate_record() { # ROW CANDIDATE BYTES COMMAND...
+	local seconds
+	seconds=$(seconds_of "${@:4}") || {
+		complain "$1, $2: failed: $(cat "$tmp/timed.log")"
+		failed=1
+		return 0
+	}
+	record "$1" "$2" "$(awk -v s="$seconds" -v b="$3" \
+		'BEGIN { printf "{\"seconds\": %.6f, \"mb_per_s\": %.2f}", s, b / s / 1e6 }')"
+}
+
+verify_measure() {
+	local name bytes
+	for name in small large; do
+		bytes=$(stat -c %s "$tmp/read.$name/records-0")
+		rate_record "verify-$name" sha256sum "$bytes" sha256sum "$tmp/read.$name/records-0"
+		[[ $name == large ]] || bytes=$((128 * 1000000 / divisor))
+		[[ -z $has_inkfs ]] ||
+			rate_record "verify-$name" inkfs "$bytes" "$inkfs" verify "$tmp/$name.store"
+	done
+}
+
+cpu_ns_of() { # PID
+	cat "/proc/$1"/task/*/schedstat | awk '{ ns += $1 } END { printf "%d", ns }'
+}
+
+# Ten lines a second as a build prints them, in real time; what the driver takes is then for the
+# fraction of ten minutes that was replayed.
+idle_measure() {
+	local seconds=$((60 / divisor)) before after
 	[[ -n $has_inkfs ]] || return 0
-	find "$tmp/read.store" -type f -exec cat {} + >/dev/null
-	inkfs_start "$tmp/read.store"
-	measure read-back free inkfs read --file "$tmp/inkfs/records-0" --drop
-	inkfs_stop
+	inkfs_start inkfs "$tmp/idle.store"
+	before=$(cpu_ns_of "${pids[inkfs]}")
+	"$programs/replay" lines --log "$tmp/logs/compile.log" --dir "$tmp/inkfs" \
+		--count "$((seconds * 10))" --seconds "$seconds" >"$tmp/writer.log"
+	sleep 1
+	after=$(cpu_ns_of "${pids[inkfs]}")
+	record cpu inkfs "$(awk -v ns="$((after - before))" -v s="$seconds" 'BEGIN {
+		printf "{\"replayed_s\": %d, \"cpu_s\": %.4f}", s, ns / 1e9 * 600 / s }')"
+	inkfs_stop inkfs
+	rm -rf --one-file-system "$tmp/idle.store"
 }
 
 round_measure() {
-	local store=$tmp/store-$round
-	record sha sha "$("$writer" sha --seconds 0.5)"
-	empty_start
-	if [[ -n $has_inkfs ]]; then
-		"$inkfs" init "$store" --origin bench.example/x >"$tmp/inkfs.log"
-		inkfs_start "$store"
-	fi
+	record sha sha "$("$programs/writer" sha --seconds 0.5)"
+	candidates_start "$tmp/store-$round"
 	rows_measure
-	if [[ -n $has_inkfs ]]; then
-		inkfs_stop
-		rm -rf --one-file-system "$store"
-	fi
-	! is_chosen read-back || read_measure
-	empty_stop
+	candidates_stop "$tmp/store-$round"
+	((round > 0)) || return 0
+	! is_chosen read || read_measure
+	! is_chosen verify || verify_measure
 }
 
-# --- main --------------------------------------------------------------------------
+# --- main --------------------------------------------------------------------------------------
 
 while (($# > 0)); do
 	case $1 in
@@ -295,13 +304,14 @@ while (($# > 0)); do
 		shift
 		;;
 	--strict) is_strict=--strict ;;
+	--readme) is_readme=yes ;;
 	*) usage ;;
 	esac
 	shift
 done
 [[ $rounds =~ ^[1-9][0-9]*$ ]] || usage
 
-[[ -x $emptyfs && -x $writer ]] || {
+[[ -x $emptyfs && -x $passfs && -x $programs/writer ]] || {
 	complain "build the programs first: make bench-programs"
 	exit 3
 }
@@ -313,11 +323,9 @@ done
 mkdir -p "$BUILD/bench"
 tmp=$(mktemp -d "$BUILD/bench/run.XXXXXX")
 raw=$BUILD/bench/raw.jsonl
-trap clean EXIT
+trap 'candidates_clean "$?"' EXIT
 trap 'exit 130' HUP INT TERM
-mkdir "$tmp/empty" "$tmp/inkfs" "$tmp/ext4"
 : >"$raw"
-all_cpus=$(taskset -cp $$ | sed 's/.*: *//')
 
 has_inkfs=yes
 if [[ ! -x $driver || ! -x $inkfs ]]; then
@@ -325,14 +333,26 @@ if [[ ! -x $driver || ! -x $inkfs ]]; then
 	echo "no ${driver#"$PWD"/}: inkfs itself is skipped"
 fi
 
-if [[ -n $has_inkfs ]] && is_chosen read-back; then
+candidates_prepare
+for name in "${!absent[@]}"; do
+	complain "$name cannot run here: ${absent[$name]}"
+	printf '{"absent": "%s", "why": "%s"}\n' "$name" "${absent[$name]}" >>"$raw"
+done
+mkdir "$tmp/logs"
+tests/bench/logs.py "$tmp/logs"
+if is_chosen read || is_chosen verify; then
 	read_prepare
 fi
-for ((round = 1; round <= rounds; round++)); do
+for ((round = 0; round <= rounds; round++)); do
 	round_measure
 	echo "round $round of $rounds" >&2
 done
+round=1
+! is_chosen cpu || idle_measure
 
-tests/bench/report.py $is_strict --disk "$BUILD" --output "$BUILD/bench/results.json" "$raw" ||
-	failed=1
+tests/bench/report.py $is_strict --disk "$BUILD" --output "$BUILD/bench/results" "$raw" || failed=1
+if [[ -n $is_readme ]]; then
+	cp "$BUILD"/bench/results.{json,svg} tests/bench/
+	tests/bench/report.py --readme README.md --from tests/bench/results.json >/dev/null
+fi
 exit "$failed"

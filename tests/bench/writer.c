@@ -2,21 +2,24 @@
  * The workloads of the benchmarks.  One run, one JSON line on stdout.
  *
  *   writer append --dir DIR --size BYTES (--count N | --seconds S) [--writers N] [--files N]
- *                 [--sync none|fdatasync|dsync] [--reopen] [--name PREFIX]
+ *                 [--sync none|fdatasync|dsync] [--reopen] [--append-only] [--name PREFIX]
  *   writer create --dir DIR --size BYTES --count N [--name PREFIX]
+ *   writer mixed  --dir DIR --size BYTES --count N [--name PREFIX]
  *   writer read   --file FILE [--block BYTES] [--drop]
  *   writer sha    [--seconds S]
  *
  * Writers are processes, not threads, as loggers are.  Each times every operation
  * into a histogram in shared memory; they start together.  --count is what one
  * writer does, not all.  With fewer files than writers, they share them in turn.
- *
- * Latencies are in ns, MB are 10^6 bytes.  ns_per_op is wall time times writers
- * over operations: what one writer waits on average, pauses between included.
+ * `mixed` appends three times, then reads 4 KiB from somewhere in the same file,
+ * through a second descriptor.  --append-only is `chattr +a` for each new file.
  */
+#include "measure.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/fs.h>
 #include <openssl/evp.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -24,24 +27,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define WRITER_COUNT_MAX 64
 #define IO_SIZE_MAX (64u << 20)
 #define SHA_BUFFER_SIZE (1u << 20)
 
-/* Each power of two is cut into 128 steps, so a bucket is at most 0.8 % wide. */
-#define STEP_BITS 7
-#define STEP_COUNT (1u << STEP_BITS)
-#define BUCKET_COUNT ((64 - STEP_BITS) * STEP_COUNT)
-
-enum mode { MODE_APPEND, MODE_CREATE, MODE_READ, MODE_SHA, MODE_COUNT };
+enum mode { MODE_APPEND, MODE_CREATE, MODE_MIXED, MODE_READ, MODE_SHA, MODE_COUNT };
 enum sync_kind { SYNC_NONE, SYNC_FDATASYNC, SYNC_DSYNC, SYNC_COUNT };
 
-static const char *const mode_names[MODE_COUNT] = { "append", "create", "read", "sha" };
+static const char *const mode_names[MODE_COUNT] = { "append", "create", "mixed", "read", "sha" };
 static const char *const sync_names[SYNC_COUNT] = { "none", "fdatasync", "dsync" };
 
 struct options {
@@ -57,12 +55,7 @@ struct options {
 	unsigned file_count; /* 0: one for each writer */
 	bool is_reopened;
 	bool is_dropped;
-};
-
-struct histogram {
-	uint64_t counts[BUCKET_COUNT];
-	uint64_t total;
-	uint64_t max_ns;
+	bool is_append_only;
 };
 
 /* One for each writer, written by it alone. */
@@ -78,72 +71,6 @@ struct shared {
 	_Atomic bool is_started;
 	struct result results[WRITER_COUNT_MAX];
 };
-
-static void die(const char *what)
-{
-	fprintf(stderr, "writer: %s: %s\n", what, strerror(errno));
-	exit(3);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-/* --- histogram ------------------------------------------------------------- */
-
-static unsigned bucket_of(uint64_t ns)
-{
-	unsigned shift;
-
-	if (ns < 2 * STEP_COUNT)
-		return (unsigned)ns;
-	shift = 63u - (unsigned)__builtin_clzll(ns) - STEP_BITS;
-	return shift * STEP_COUNT + (unsigned)(ns >> shift);
-}
-
-static double bucket_middle_ns(unsigned bucket)
-{
-	unsigned shift;
-
-	if (bucket < 2 * STEP_COUNT)
-		return bucket;
-	shift = bucket / STEP_COUNT - 1;
-	return ((double)(bucket - shift * STEP_COUNT) + 0.5) * (double)(UINT64_C(1) << shift);
-}
-
-static void histogram_add(struct histogram *histogram, uint64_t ns)
-{
-	histogram->counts[bucket_of(ns)]++;
-	histogram->total++;
-	if (ns > histogram->max_ns)
-		histogram->max_ns = ns;
-}
-
-static void histogram_merge(struct histogram *sum, const struct histogram *part)
-{
-	for (unsigned i = 0; i < BUCKET_COUNT; i++)
-		sum->counts[i] += part->counts[i];
-	sum->total += part->total;
-	if (part->max_ns > sum->max_ns)
-		sum->max_ns = part->max_ns;
-}
-
-static double histogram_quantile_ns(const struct histogram *histogram, double quantile)
-{
-	double wanted = quantile * (double)histogram->total;
-	uint64_t seen = 0;
-
-	for (unsigned i = 0; i < BUCKET_COUNT; i++) {
-		seen += histogram->counts[i];
-		if (seen > 0 && (double)seen >= wanted)
-			return bucket_middle_ns(i);
-	}
-	return 0;
-}
 
 /* --- the work of one writer -------------------------------------------------- */
 
@@ -176,12 +103,25 @@ static int file_open(const char *path, int flags)
 	return fd;
 }
 
+static void make_append_only(int fd)
+{
+	int flags = 0;
+
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) != 0)
+		die("FS_IOC_GETFLAGS");
+	flags |= FS_APPEND_FL;
+	if (ioctl(fd, FS_IOC_SETFLAGS, &flags) != 0)
+		die("FS_IOC_SETFLAGS");
+}
+
 static void append_run(const struct options *options, const char *path, const char *buf,
 		       struct result *result)
 {
 	int flags = options->sync == SYNC_DSYNC ? O_DSYNC : 0;
 	int fd = file_open(path, flags);
 
+	if (options->is_append_only)
+		make_append_only(fd);
 	while (!is_done(options, result)) {
 		uint64_t before_ns = now_ns();
 
@@ -219,6 +159,37 @@ static void create_run(const struct options *options, const char *prefix, const 
 	}
 }
 
+static void mixed_run(const struct options *options, const char *path, const char *buf,
+		      struct result *result)
+{
+	int fd = file_open(path, 0), read_fd = open(path, O_RDONLY | O_CLOEXEC);
+	uint64_t random = 88172645463325252u;
+	char back[4096];
+
+	if (read_fd < 0)
+		die(path);
+	while (!is_done(options, result)) {
+		uint64_t before_ns = now_ns();
+
+		if (result->latencies.total % 4 < 3) {
+			write_whole(fd, buf, options->size);
+			result->byte_count += options->size;
+		} else {
+			/* xorshift: the same places for all candidates. */
+			random ^= random << 13;
+			random ^= random >> 7;
+			random ^= random << 17;
+			if (pread(read_fd, back, sizeof(back),
+				  (off_t)(random % result->byte_count)) <= 0)
+				die("pread");
+		}
+		histogram_add(&result->latencies, now_ns() - before_ns);
+	}
+	close(read_fd);
+	if (close(fd) != 0)
+		die("close");
+}
+
 static void start_wait(struct shared *shared)
 {
 	atomic_fetch_add(&shared->ready_count, 1);
@@ -234,15 +205,16 @@ static void writer_run(const struct options *options, struct shared *shared, uns
 
 	if (!buf)
 		die("malloc");
-	/* Touched now, and looking like a log, not like zeros some disk would skip. */
-	for (size_t i = 0; i < options->size; i++)
-		buf[i] = (i & 127) == 127 ? '\n' : (char)(' ' + (i * 7 + index) % 95);
+	/* Touched now. */
+	fill_text(buf, options->size, index);
 	snprintf(path, sizeof(path), "%s/%s-%u", options->dir, options->name,
 		 options->file_count ? index % options->file_count : index);
 	start_wait(shared);
 	result->start_ns = now_ns();
 	if (options->mode == MODE_CREATE)
 		create_run(options, path, buf, result);
+	else if (options->mode == MODE_MIXED)
+		mixed_run(options, path, buf, result);
 	else
 		append_run(options, path, buf, result);
 	result->end_ns = now_ns();
@@ -269,16 +241,12 @@ static void writers_report(const struct options *options, const struct shared *s
 	}
 	wall_ns = (double)(end_ns - start_ns);
 	printf("{\"mode\": \"%s\", \"size\": %zu, \"writers\": %u, \"files\": %u, \"sync\": \"%s\", "
-	       "\"reopen\": %s, \"ops\": %llu, \"p50_ns\": %.0f, \"p99_ns\": %.0f, "
-	       "\"p999_ns\": %.0f, \"max_ns\": %llu, \"ns_per_op\": %.0f, \"ops_per_s\": %.0f, "
-	       "\"mb_per_s\": %.2f}\n",
+	       "\"reopen\": %s, ",
 	       mode_names[options->mode], options->size, options->writer_count,
 	       options->file_count ? options->file_count : options->writer_count,
-	       sync_names[options->sync], options->is_reopened ? "true" : "false",
-	       (unsigned long long)all.total, histogram_quantile_ns(&all, 0.5),
-	       histogram_quantile_ns(&all, 0.99), histogram_quantile_ns(&all, 0.999),
-	       (unsigned long long)all.max_ns, wall_ns * options->writer_count / (double)all.total,
-	       (double)all.total * 1e9 / wall_ns, (double)byte_count * 1e3 / wall_ns);
+	       sync_names[options->sync], options->is_reopened ? "true" : "false");
+	measure_print(&all, options->writer_count, byte_count, wall_ns);
+	puts("}");
 }
 
 static void writers_run(const struct options *options)
@@ -370,8 +338,9 @@ static int usage(void)
 {
 	fputs("usage: writer append --dir DIR --size BYTES (--count N | --seconds S) [--writers N]\n"
 	      "                     [--files N] [--sync none|fdatasync|dsync] [--reopen]\n"
-	      "                     [--name PREFIX]\n"
+	      "                     [--append-only] [--name PREFIX]\n"
 	      "       writer create --dir DIR --size BYTES --count N [--name PREFIX]\n"
+	      "       writer mixed --dir DIR --size BYTES --count N [--name PREFIX]\n"
 	      "       writer read --file FILE [--block BYTES] [--drop]\n"
 	      "       writer sha [--seconds S]\n",
 	      stderr);
@@ -404,6 +373,7 @@ static int options_parse(int argc, char **argv, struct options *options)
 		{ "sync", required_argument, NULL, 'y' },
 		{ "reopen", no_argument, NULL, 'r' },
 		{ "drop", no_argument, NULL, 'x' },
+		{ "append-only", no_argument, NULL, 'a' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -421,6 +391,7 @@ static int options_parse(int argc, char **argv, struct options *options)
 		case 'y': options->sync = name_index(optarg, sync_names, SYNC_COUNT); break;
 		case 'r': options->is_reopened = true; break;
 		case 'x': options->is_dropped = true; break;
+		case 'a': options->is_append_only = true; break;
 		default: return -1;
 		}
 	}
@@ -435,7 +406,8 @@ static bool options_are_good(const struct options *options)
 		return false;
 	switch (options->mode) {
 	case MODE_APPEND: return options->dir && (options->count > 0 || options->seconds > 0);
-	case MODE_CREATE: return options->dir && options->count > 0;
+	case MODE_CREATE:
+	case MODE_MIXED: return options->dir && options->count > 0;
 	case MODE_READ: return options->file != NULL;
 	case MODE_SHA: return options->seconds > 0;
 	case MODE_COUNT: break;
