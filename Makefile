@@ -58,7 +58,7 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack $(SAN_FLAGS) -pthread \
 	$(CFLAGS) $(LDFLAGS)
 
 STORE_LIBS := -lcrypto -lsodium -llmdb -lpthread
-TOOL_LIBS  := -ljansson
+TOOL_LIBS  := -ljansson -lpcre2-8
 
 # Asked only where it is used, so that `make run` on a bare machine gets as far
 # as installing pkg-config.

@@ -149,7 +149,7 @@ check_standalone() {
 	objects=(build/obj/tools/*.o)
 	ar rcs "$dir/libtools.a" "${objects[@]}"
 	gcc -Iinclude -Itools -pthread -o "$dir/verify" "$dir/verify.c" "$dir/libtools.a" \
-		build/libinkfs.a -lcrypto -lsodium -ljansson
+		build/libinkfs.a -lcrypto -lsodium -ljansson -lpcre2-8
 	foreign=$(nm -D --undefined-only "$dir/verify" | awk '{ print $2 }' | sed 's/@.*//' |
 		grep -E '^(fuse_|mdb_|randombytes|crypto_(auth|box|kx|secretbox|sign))' |
 		grep -vx crypto_sign_verify_detached || true)

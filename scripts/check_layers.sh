@@ -28,6 +28,7 @@ layers=(
 reserved=(
 	"fuse[a-z0-9_/]*\.h   fs/driver/*                                  libfuse"
 	"openssl/             fs/store/hash*|tests/*                       libcrypto"
+	"pcre2\.h             tools/match*                                 PCRE2"
 	"lmdb\.h              fs/store/index*|fs/store/lmdb*|tests/*       LMDB"
 )
 signing_pattern='crypto_sign_?[a-z0-9_]*'

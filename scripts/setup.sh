@@ -15,7 +15,7 @@ policy_saved=$policy.before-inkfs
 policy_mark="inkfs setup: nothing starts"
 
 base="gcc make pkg-config libfuse3-dev fuse3 libsodium-dev liblmdb-dev
-	libssl-dev libjansson-dev"
+	libssl-dev libjansson-dev libpcre2-dev"
 
 test_tools="libcmocka-dev lmdb-utils xz-utils python3 python3-nacl attr acl e2fsprogs
 	strace rsync inotify-tools psmisc util-linux git"

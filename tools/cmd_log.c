@@ -537,7 +537,7 @@ const struct cmd cmd_log = {
 		"Names are those of the time of the record.  Chain and digests are checked on the way, signatures\n"
 		"are not: that is what 'inkfs verify' does.  A record that is not what was recorded is printed as\n"
 		"damaged, without its content, and the exit is 1.\n"
-		"\n" FILTER_USAGE
+		"\n" FILTER_USAGE FILTER_USAGE_PATH
 		"  --kind KIND,…   only these kinds: GENESIS MOUNT UNMOUNT RECOVERY ACTOR CREATE MKDIR SYMLINK\n"
 		"                  ATTR RENAME LINK UNLINK OPEN CLOSE APPEND DENIED SEAL EPOCH REKEY ERASE ANCHOR\n"
 		"  -f, --follow    go on as the log grows; records come when a seal covers them\n"

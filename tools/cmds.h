@@ -9,11 +9,14 @@
 
 #include "common.h"
 
+extern const struct cmd cmd_blame;
 extern const struct cmd cmd_cat;
 extern const struct cmd cmd_check;
 extern const struct cmd cmd_checkpoint;
 extern const struct cmd cmd_consistency;
+extern const struct cmd cmd_diff;
 extern const struct cmd cmd_export;
+extern const struct cmd cmd_grep;
 extern const struct cmd cmd_help;
 extern const struct cmd cmd_init;
 extern const struct cmd cmd_key;

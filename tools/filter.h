@@ -59,19 +59,20 @@ enum filter_option {
 		"path", required_argument, NULL, FILTER_PATH            \
 	}
 
-/* What --help says of them. */
+/* What --help says of --path, and of the others. */
+#define FILTER_USAGE_PATH                                                                                        \
+	"  --path PATTERN  about this path or what lies beneath it; '*', '?' and '[…]' as in the shell, but\n" \
+	"                  '*' goes over slashes\n"
 #define FILTER_USAGE                                                                                             \
 	"  --since TIME    not before TIME: RFC 3339 ('2026-11-21T09:35:17Z', a date alone will do), '2 hours\n" \
 	"                  ago', '15min', 'today', 'yesterday', @SECONDS since 1970; UTC if no zone is said\n"   \
 	"  --until TIME    not after TIME\n"                                                                     \
 	"  --from SEQ, --to SEQ  from, and up to, record number SEQ\n"                                           \
-	"  --path PATTERN  about this path or what lies beneath it; '*', '?' and '[…]' as in the shell, but\n" \
-	"                  '*' goes over slashes\n"                                                              \
 	"  --user USER     by this user: a number, or a name of this machine; his login counts too, so that\n"   \
 	"                  sudo does not hide him\n"                                                             \
 	"  --process P     by this process: a pid, or a pattern for its name or, with a slash, its program\n"    \
 	"  --job PATTERN   in this CI job: 'SYSTEM/IDENTIFIER' as blame shows it, or any identifier's value\n"   \
-	"                  (each of these four may be given several times: any one will do)\n"
+	"                  (each of these and --path may be given several times: any one will do)\n"
 
 void filter_init(struct filter *filter);
 void filter_release(struct filter *filter);

@@ -69,6 +69,7 @@ static struct ink_str base_name(struct ink_str path)
 /* All fields of the record that inkfs itself has, as an object. */
 static void put_own_fields(struct line *line, const char *key, const struct event *event)
 {
+	const struct replay_actor *actor = event_actor(event);
 	struct fields fields = { .line = line, .is_json = true };
 
 	line_puts(line, key);
@@ -78,6 +79,10 @@ static void put_own_fields(struct line *line, const char *key, const struct even
 	fields_u64(&fields, "inode", event->header->inode);
 	if (event->header->actor != 0)
 		fields_u64(&fields, "actor", event->header->actor);
+	if (actor && event->header->kind != INK_ACTOR && (actor->known & INK_KNOWN_LOGIN))
+		fields_u64(&fields, "login_uid", actor->login_uid);
+	if (actor && event->header->kind != INK_ACTOR && actor->job[0])
+		fields_text(&fields, "job", actor->job);
 	if (event->body)
 		describe_body(&fields, event->replay, event->header, event->body);
 	else
@@ -182,15 +187,7 @@ static void put_ecs_process(struct line *line, const struct replay_actor *actor)
 		put_number(line, ",\"parent\":{\"pid\":", actor->ppid);
 		line_putc(line, '}');
 	}
-	if (actor->known & INK_KNOWN_LOGIN) {
-		put_id(line, ",\"saved_user\":{\"id\":", actor->login_uid);
-		line_putc(line, '}');
-	}
 	line_putc(line, '}');
-	if (actor->job[0]) {
-		put_string(line, ",\"labels\":{\"ci_job\":", actor->job);
-		line_putc(line, '}');
-	}
 }
 
 void format_ecs(struct line *line, const struct event *event)

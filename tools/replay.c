@@ -42,6 +42,7 @@ struct replay {
 	/* Within a log: records before this one are in the index and are not taken in again.  Else 0. */
 	uint64_t index_count;
 	struct ink_store *store;
+	uint64_t store_count; /* records in it; an ACTOR among them can be looked up */
 	const char *store_path;
 	struct ink_reader *reader;
 	uint64_t newest_loaded; /* no name loaded so far was made later */
@@ -90,7 +91,7 @@ struct replay *replay_open_within(struct ink_store *store, const char *store_pat
 	free(replay->nodes);
 	replay->nodes = nodes;
 	replay->node_count = replay->node_capacity = status.file_count + 1;
-	replay->index_count = status.record_count;
+	replay->index_count = replay->store_count = status.record_count;
 	replay->store = store;
 	replay->store_path = store_path;
 	return replay;
@@ -253,7 +254,7 @@ const struct replay_actor *replay_actor(struct replay *replay, uint64_t seq)
 	const struct ink_header *header;
 	union ink_body body;
 
-	if (actor || seq == 0 || seq >= replay->index_count)
+	if (actor || seq == 0 || seq >= replay->store_count)
 		return actor;
 	if (!read_record(replay, seq, &header, &body) || header->kind != INK_ACTOR ||
 	    !actors_add(replay->actors, header, &body.actor))

@@ -128,6 +128,24 @@ static void fill_rotated(struct ink_store *store, const struct ink_caller *calle
 	must(ink_unlink(store, caller, INK_ROOT_INODE, "app.log.link", false), INK_OK, "unlink");
 }
 
+/* Lines in pieces: by two processes, over records, and one at the end without line feed. */
+static void fill_pieces(struct ink_store *store, const struct ink_caller *caller)
+{
+	struct ink_body_actor body = { .pid = 4712, .known = INK_KNOWN_COMM, .comm = { "cc", 2 } };
+	struct ink_caller other = { .uid = 1001, .gid = 100 };
+	uint64_t one = make(store, caller, INK_ROOT_INODE, "pieces", S_IFREG | 0644, NULL);
+	uint64_t two = make(store, caller, INK_ROOT_INODE, "between", S_IFREG | 0644, NULL);
+
+	must(ink_actor(store, other.uid, other.gid, &body, &other.actor), INK_OK, "actor");
+	append(store, caller, one, "first\nsec");
+	append(store, caller, two, "error: between\n");
+	append(store, &other, one, "ond err");
+	append(store, caller, one, "or\nthird: no Error\nfourth\n");
+	append(store, &other, two, "x\n");
+	append(store, &other, one, "fifth\n");
+	append(store, &other, one, "last");
+}
+
 static void fill_many(struct ink_store *store, const struct ink_caller *caller, long count)
 {
 	uint64_t many = make(store, caller, INK_ROOT_INODE, "many", S_IFREG | 0644, NULL);
@@ -145,7 +163,7 @@ int main(int argc, char **argv)
 	struct ink_store *store;
 	struct ink_error error = { 0 };
 	struct ink_caller caller;
-	bool is_held = false, is_unclean = false;
+	bool is_held = false, is_unclean = false, has_pieces = false;
 	long many_count = 0;
 
 	if (argc < 2)
@@ -157,6 +175,8 @@ int main(int argc, char **argv)
 			options.profile = INK_PROFILE_ROTATE;
 		else if (strncmp(argv[i], "many=", 5) == 0)
 			many_count = strtol(argv[i] + 5, NULL, 10);
+		else if (strcmp(argv[i], "pieces") == 0)
+			has_pieces = true;
 		else if (strcmp(argv[i], "hold") == 0)
 			is_held = true;
 		else if (strcmp(argv[i], "unclean") == 0)
@@ -171,6 +191,8 @@ int main(int argc, char **argv)
 	caller = make_actor(store);
 	if (options.profile == INK_PROFILE_ROTATE)
 		fill_rotated(store, &caller);
+	else if (has_pieces)
+		fill_pieces(store, &caller);
 	else if (many_count > 0)
 		fill_many(store, &caller, many_count);
 	else
