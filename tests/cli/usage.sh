@@ -16,8 +16,11 @@ A directory that can only grow: every write is recorded, chained and signed.
   status     how large it is, what is sealed, mounted or not
   verify     check everything, offline; say intact or what is wrong
   log        print the records: what happened, when, by whom
+  grep       search the content of files: what line, when, by whom
+  blame      print a file with who wrote each line, when, in which job
   ls         list files of a store, mounted or not
   cat        print files of a store, mounted or not
+  diff       say what changed between two moments
   key        print or compare the verification key
   checkpoint sign what the log is now, to be kept elsewhere
   consistency prove, or check, that the log of then is the beginning of the log of now
