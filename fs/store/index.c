@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "io.h"
+#include "lmdb_read_check.h"
 #include "overlay.h"
 
 /* The map grows by doubling; address space is all that a larger one costs. */
@@ -23,6 +25,7 @@ static const char *const db_names[DB_COUNT] = {
 
 struct index {
 	MDB_env *env;
+	char *data_path;   /* of LMDB's file */
 	MDB_txn *snapshot; /* read-only; the base of all look-ups */
 	MDB_cursor *cursors[DB_COUNT];
 	MDB_dbi dbs[DB_COUNT];
@@ -99,6 +102,36 @@ static unsigned read_only_flags(const char *dir)
 	return MDB_RDONLY | MDB_NOLOCK;
 }
 
+/*
+ * LMDB believes what it reads, and follows links; so nothing is opened with it that was not looked at.  Its lock file
+ * it makes anew if nobody has it open.
+ */
+static enum ink_err check_files(struct index *index, const char *dir)
+{
+	struct stat status;
+	const char *damage;
+	enum ink_err err;
+	char *path;
+
+	if (lstat(dir, &status) != 0)
+		return errno == ENOENT ? INK_ERR_NOT_FOUND : INK_ERR_IO;
+	if (!S_ISDIR(status.st_mode))
+		return INK_ERR_DAMAGED;
+	if (asprintf(&path, "%s/lock.mdb", dir) < 0)
+		return INK_ERR_IO;
+	err = lstat(path, &status) == 0 && !S_ISREG(status.st_mode) ? INK_ERR_DAMAGED : INK_OK;
+	free(path);
+	if (asprintf(&index->data_path, "%s/data.mdb", dir) < 0) {
+		index->data_path = NULL;
+		return INK_ERR_IO;
+	}
+	if (err == INK_OK)
+		err = lmdb_check(io_system(), index->data_path, &damage);
+	if (err == INK_ERR_NOT_FOUND && !index->is_read_only)
+		return INK_OK; /* LMDB makes it */
+	return err == INK_ERR_FOREIGN ? INK_ERR_DAMAGED : err;
+}
+
 static int open_env(struct index *index, const char *dir)
 {
 	unsigned flags = MDB_NOTLS | MDB_NORDAHEAD;
@@ -128,14 +161,17 @@ static int open_env(struct index *index, const char *dir)
 enum ink_err index_open(const char *dir, bool is_read_only, struct index **ret_index)
 {
 	struct index *index = calloc(1, sizeof(*index));
+	enum ink_err err;
 	int code;
 
 	if (!index)
 		return INK_ERR_IO;
 	index->is_read_only = is_read_only;
-	if (!is_read_only && mkdir(dir, 0700) != 0 && errno != EEXIST) {
-		free(index);
-		return INK_ERR_IO;
+	err = !is_read_only && mkdir(dir, 0700) != 0 && errno != EEXIST ? INK_ERR_IO
+									: check_files(index, dir);
+	if (err != INK_OK) {
+		index_close(index);
+		return err;
 	}
 	index->active = overlay_open();
 	code = index->active ? open_env(index, dir) : ENOMEM;
@@ -178,6 +214,7 @@ void index_close(struct index *index)
 		mdb_env_close(index->env);
 	overlay_close(index->active);
 	overlay_close(index->frozen);
+	free(index->data_path);
 	free(index);
 	errno = keep;
 }
@@ -369,6 +406,40 @@ enum ink_err index_freeze(struct index *index)
 	return INK_OK;
 }
 
+/* Databases whose values may lie on pages of their own. */
+static bool has_big_values(enum index_db db)
+{
+	return db == DB_LEAVES || db == DB_TILES || db == DB_TARGETS || db == DB_META;
+}
+
+static enum ink_err check_values(struct index *index, struct lmdb_file *file, enum index_db db)
+{
+	const struct overlay_entry *entry =
+		in_db(overlay_seek(index->frozen, (uint8_t)db, NULL, 0), db);
+	struct lmdb_cursor cursor;
+	enum ink_err err = entry ? lmdb_cursor_init(&cursor, file, db_names[db]) : INK_OK;
+
+	if (!entry)
+		return INK_OK;
+	for (; entry && err == INK_OK; entry = in_db(overlay_next(entry), db))
+		err = lmdb_value_may_go(&cursor, entry->key, entry->key_size);
+	lmdb_cursor_release(&cursor);
+	return err;
+}
+
+/* The heads of values' pages were not looked at when the file was opened, and LMDB writes by what they say. */
+static enum ink_err check_overwritten(struct index *index)
+{
+	struct lmdb_file file;
+	enum ink_err err = lmdb_open(io_system(), index->data_path, false, 0, &file);
+
+	for (int db = 0; db < DB_COUNT && err == INK_OK; db++)
+		if (has_big_values((enum index_db)db))
+			err = check_values(index, &file, (enum index_db)db);
+	lmdb_close(&file);
+	return err;
+}
+
 static int write_frozen(struct index *index, MDB_txn *txn)
 {
 	const struct overlay_entry *entry = overlay_first(index->frozen);
@@ -390,11 +461,15 @@ static int write_frozen(struct index *index, MDB_txn *txn)
 
 enum ink_err index_commit(struct index *index)
 {
+	enum ink_err err;
 	MDB_txn *txn;
 	int code;
 
 	if (!index->frozen)
 		return INK_OK;
+	err = check_overwritten(index);
+	if (err != INK_OK)
+		return err;
 	code = mdb_txn_begin(index->env, NULL, 0, &txn);
 	if (code != 0)
 		return fail(code);

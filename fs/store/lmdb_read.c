@@ -15,8 +15,7 @@ struct node {
 	size_t value_size;
 };
 
-/* As LMDB: bytes first, then the shorter one. */
-static int compare(struct lmdb_bytes a, struct lmdb_bytes b)
+int lmdb_compare(struct lmdb_bytes a, struct lmdb_bytes b)
 {
 	size_t size = a.size < b.size ? a.size : b.size;
 	int order = size > 0 ? memcmp(a.data, b.data, size) : 0;
@@ -240,7 +239,7 @@ static enum ink_err pass_branch_key(struct lmdb_cursor *cursor, unsigned level)
 
 	if (err != INK_OK)
 		return err;
-	if (compare(last, node.key) >= 0)
+	if (lmdb_compare(last, node.key) >= 0)
 		return lmdb_damaged(cursor->file, "keys are out of order");
 	memcpy(cursor->low_key, node.key.data, node.key.size);
 	cursor->low_key_size = node.key.size;
@@ -295,8 +294,8 @@ enum ink_err lmdb_next(struct lmdb_cursor *cursor, struct lmdb_bytes *ret_key,
 	if (err != INK_OK)
 		return err;
 	low.size = cursor->low_key_size;
-	if ((cursor->seen_entries > 0 && compare(last, node.key) >= 0) ||
-	    compare(low, node.key) > 0)
+	if ((cursor->seen_entries > 0 && lmdb_compare(last, node.key) >= 0) ||
+	    lmdb_compare(low, node.key) > 0)
 		return lmdb_damaged(cursor->file, "keys are out of order");
 	if (node.key.size > 0)
 		memcpy(cursor->last_key, node.key.data, node.key.size);
@@ -328,7 +327,7 @@ static enum ink_err search_page(struct lmdb_cursor *cursor, unsigned level, stru
 		err = read_node(cursor, level, middle, ret_node);
 		if (err != INK_OK)
 			return err;
-		order = compare(key, ret_node->key);
+		order = lmdb_compare(key, ret_node->key);
 		if (order == 0) {
 			*ret_is_equal = true;
 			return INK_OK;

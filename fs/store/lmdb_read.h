@@ -41,7 +41,9 @@ struct lmdb_file {
 	uint64_t copy_size;
 	uint64_t last_page;
 	uint64_t txn;
+	uint64_t map_size; /* as the meta page says */
 	uint8_t main_db[48];
+	uint8_t free_db[48];
 	const char *damage; /* after INK_ERR_DAMAGED: what is wrong; static storage */
 };
 

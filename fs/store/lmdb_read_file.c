@@ -35,7 +35,9 @@ enum ink_err lmdb_read_at(struct lmdb_file *file, uint64_t pos, uint8_t *buf, si
 struct meta {
 	uint64_t last_page;
 	uint64_t txn;
+	uint64_t map_size;
 	uint8_t main_db[DB_SIZE];
+	uint8_t free_db[DB_SIZE];
 };
 
 static enum ink_err read_meta(struct lmdb_file *file, unsigned number, struct meta *ret_meta)
@@ -53,7 +55,9 @@ static enum ink_err read_meta(struct lmdb_file *file, unsigned number, struct me
 		return lmdb_damaged(file, "another page size than 4,096");
 	ret_meta->last_page = le64(m + META_OFF_LAST_PAGE);
 	ret_meta->txn = le64(m + META_OFF_TXN);
+	ret_meta->map_size = le64(m + META_OFF_MAP_SIZE);
 	memcpy(ret_meta->main_db, m + META_OFF_MAIN_DB, DB_SIZE);
+	memcpy(ret_meta->free_db, m + META_OFF_FREE_DB, DB_SIZE);
 	return INK_OK;
 }
 
@@ -117,7 +121,9 @@ enum ink_err lmdb_open(const struct io *io, const char *path, bool has_copy, uin
 		return err;
 	ret_file->last_page = meta.last_page;
 	ret_file->txn = meta.txn;
+	ret_file->map_size = meta.map_size;
 	memcpy(ret_file->main_db, meta.main_db, DB_SIZE);
+	memcpy(ret_file->free_db, meta.free_db, DB_SIZE);
 	if (meta.last_page >= (uint64_t)status.st_size / LMDB_PAGE_SIZE)
 		return lmdb_damaged(ret_file, "pages are missing at the end of the file");
 	if (!has_copy)

@@ -18,6 +18,7 @@ enum {
 	NODE_HEADER_SIZE = 8,
 	META_OFF_MAGIC = 16,
 	META_OFF_VERSION = 20,
+	META_OFF_MAP_SIZE = 32,
 	META_OFF_FREE_DB = 40,
 	META_OFF_MAIN_DB = 88,
 	META_OFF_LAST_PAGE = 136,
@@ -28,6 +29,7 @@ enum {
 
 enum { P_BRANCH = 1, P_LEAF = 2, P_OVERFLOW = 4, P_META = 8 };
 enum { F_BIGDATA = 1, F_SUBDATA = 2 };
+enum { F_INTEGER_KEY = 8 }; /* of the free database */
 
 #define LMDB_MAGIC UINT32_C(0xBEEFC0DE)
 static inline uint16_t le16(const uint8_t *p)
@@ -45,6 +47,8 @@ static inline uint64_t le64(const uint8_t *p)
 	return le32(p) | (uint64_t)le32(p + 4) << 32;
 }
 
+/* As LMDB: bytes first, then the shorter one. */
+int lmdb_compare(struct lmdb_bytes a, struct lmdb_bytes b);
 /* Note @what is wrong; gives INK_ERR_DAMAGED. */
 enum ink_err lmdb_damaged(struct lmdb_file *file, const char *what);
 /* All @size bytes at @pos, or it is damage. */
