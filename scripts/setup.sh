@@ -20,6 +20,9 @@ base="gcc make pkg-config libfuse3-dev fuse3 libsodium-dev liblmdb-dev
 test_tools="libcmocka-dev lmdb-utils xz-utils python3 python3-nacl attr acl e2fsprogs
 	strace rsync inotify-tools psmisc util-linux git"
 
+# promtool, which checks what .inkfs/metrics says; its package has the server, too.
+test_metrics="prometheus"
+
 # Real writers of logs, run unmodified on a mount by the end-to-end tests.
 test_writers="rsyslog nginx-light postgresql logrotate bsdutils liblog4j2-java
 	golang-go golang-gopkg-natefinch-lumberjack.v2-dev golang-golang-x-mod-dev"
@@ -41,7 +44,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 
 # Where a program came from elsewhere (a newer node, a vendor's java), it serves.
 want_for_tests() {
-	echo "$test_tools $test_writers"
+	echo "$test_tools $test_metrics $test_writers"
 	has node || echo nodejs
 	has npm || echo npm
 	has java || echo default-jre-headless
@@ -91,7 +94,7 @@ disable_services() {
 	has systemctl || return 0
 	for package in "$@"; do
 		case $package in
-		rsyslog | postgresql) service=$package ;;
+		rsyslog | postgresql | prometheus) service=$package ;;
 		nginx-light) service=nginx ;;
 		*) continue ;;
 		esac

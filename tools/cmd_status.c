@@ -2,6 +2,7 @@
 #include "cmds.h"
 
 #include "json.h"
+#include "live.h"
 #include "open.h"
 #include "text.h"
 
@@ -99,6 +100,9 @@ static void put_counts(const struct ink_status *status)
 	}
 	putchar('\n');
 	put_epoch(status);
+	if (status->has_failed)
+		put_text("FAILED",
+			 "a sync has failed; nothing more is taken until it is mounted anew");
 	put_count("durable", status->durable_count, "record", "records");
 	put_count("index", status->index_count, "record", "records");
 	put_count("refused", status->refusal_count, "operation", "operations");
@@ -143,8 +147,21 @@ static bool print_json(const struct target *target, const struct ink_status *sta
 	json_add(&line, "segment_size", json_u64(status->segment_size));
 	json_add(&line, "files", json_u64(status->file_count));
 	json_add(&line, "refused", json_u64(status->refusal_count));
+	json_add(&line, "failed", json_boolean(status->has_failed));
 	json_add(&line, "closed", json_boolean(status->is_closed));
 	return json_put_line(stdout, line);
+}
+
+static bool stored_status(const struct target *target, struct ink_status *ret_status)
+{
+	struct ink_store *store;
+
+	if (!open_store(target->store, &store))
+		return false;
+	ink_status(store, ret_status);
+	/* Nothing was written, so there is nothing that can be lost. */
+	(void)ink_store_close(store, INK_UNMOUNT_ASKED);
+	return true;
 }
 
 static int run(int argc, char **argv)
@@ -152,7 +169,6 @@ static int run(int argc, char **argv)
 	static const struct option longs[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
 	bool is_json = false, is_printed = true;
 	struct target target;
-	struct ink_store *store;
 	struct ink_status status;
 	const char *state;
 	int option;
@@ -164,15 +180,18 @@ static int run(int argc, char **argv)
 	}
 	if (!has_operands(argc, argv, 1, 1, "one store or mount point"))
 		return EXIT_USAGE;
-	if (!open_target(argv[optind], &target, &store))
+	if (!target_init(&target, argv[optind]))
 		return EXIT_BAD;
-	ink_status(store, &status);
+	if (!live_status(&target, &status) && !stored_status(&target, &status)) {
+		target_release(&target);
+		return EXIT_BAD;
+	}
 	state = state_word(&target, &status, ink_store_is_locked(target.store));
 	if (is_json)
 		is_printed = print_json(&target, &status, state);
 	else
 		print_text(&target, &status, state);
-	close_target(&target, store);
+	target_release(&target);
 	return is_printed ? EXIT_GOOD : EXIT_BAD;
 }
 
@@ -184,7 +203,8 @@ const struct cmd cmd_status = {
 		"usage: inkfs status STORE|MOUNTPOINT [--json]\n"
 		"\n"
 		"Say how large a store is, what of it is sealed and durable, its key, and whether it is mounted.\n"
-		"Nothing is checked: that is what 'inkfs verify' does.\n"
+		"Nothing is checked: that is what 'inkfs verify' does.  A mounted store is asked by its mount\n"
+		"(MOUNTPOINT/.inkfs/status.json), by everybody who may enter that.\n"
 		"\n"
 		"  --json  print an object (schema inkfs-status/1)\n"
 		"\n"

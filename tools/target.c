@@ -200,7 +200,8 @@ static bool target_by_mount(struct target *target, const char *named, struct mou
 {
 	struct stat stat_store;
 
-	if (stat(search->store, &stat_store) != 0) {
+	/* Who may not go there may still ask the mount; whoever opens the store is told then. */
+	if (stat(search->store, &stat_store) != 0 && errno != EACCES) {
 		complain("%s is a mounted inkfs, but its store %s cannot be reached: %s", named,
 			 search->store, strerror(errno));
 		return false;

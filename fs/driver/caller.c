@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Who sent a request. */
+#include "live.h"
 #include "private.h"
 
 #include <errno.h>
@@ -70,6 +71,6 @@ void refuse(fuse_req_t req, uint64_t inode, const struct ink_body_denied *what)
 	enum ink_err err = caller_of(req, &caller);
 
 	if (err == INK_OK)
-		err = ink_denied(store_of(req), &caller, inode, what);
+		err = ink_denied(store_of(req), &caller, live_recorded_inode(inode), what);
 	reply_err(req, err == INK_OK ? INK_ERR_DENIED : err);
 }

@@ -161,6 +161,8 @@ enum ink_err driver_open(struct ink_store *store, const struct driver_options *o
 	tails_init(&driver->tails,
 		   options->thread_count > 0 ? options->thread_count : loop_defaults.thread_count);
 	handles_init(&driver->handles);
+	pthread_mutex_init(&driver->checkpoint.lock, NULL);
+	clock_gettime(CLOCK_REALTIME, &driver->begun);
 	driver->store_fd = open(options->store_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (driver->store_fd < 0)
 		goto fail;
@@ -222,6 +224,7 @@ void driver_close(struct driver *driver)
 	if (driver->store_fd >= 0)
 		close(driver->store_fd);
 	tails_release(&driver->tails);
+	pthread_mutex_destroy(&driver->checkpoint.lock);
 	free(driver);
 	errno = saved_errno;
 }

@@ -42,6 +42,7 @@ static void handle_free(struct handle *handle)
 	int saved_errno = errno;
 
 	pthread_mutex_destroy(&handle->lock);
+	free(handle->text);
 	free(handle);
 	errno = saved_errno;
 }
@@ -70,7 +71,23 @@ enum ink_err handle_open(struct driver *driver, const struct ink_caller *caller,
 	return INK_OK;
 }
 
-void handle_close(struct driver *driver, struct handle *handle)
+enum ink_err handle_open_text(struct driver *driver, uint64_t inode, char *text, size_t size,
+			      struct handle **ret_handle)
+{
+	struct handle *handle = handle_new(inode, O_RDONLY, &(struct ink_caller){ .uid = 0 });
+
+	if (!handle) {
+		free(text);
+		return INK_ERR_IO;
+	}
+	handle->text = text;
+	handle->text_size = size;
+	list_add(&driver->handles, handle);
+	*ret_handle = handle;
+	return INK_OK;
+}
+
+static void close_in_store(struct driver *driver, const struct handle *handle)
 {
 	/* Nobody hears an answer to RELEASE; a store that has failed says so at the next write. */
 	(void)!ink_release(driver->store, &handle->opened_by, handle->inode, handle->flags);
@@ -78,6 +95,12 @@ void handle_close(struct driver *driver, struct handle *handle)
 		tails_remove_writer(&driver->tails, handle->inode);
 	if (handle->is_cached)
 		tails_remove_reader(&driver->tails, handle->inode);
+}
+
+void handle_close(struct driver *driver, struct handle *handle)
+{
+	if (!handle->text)
+		close_in_store(driver, handle);
 	list_remove(&driver->handles, handle);
 	handle_free(handle);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Attributes of files and of the file system. */
+#include "live.h"
 #include "private.h"
 
 #include <errno.h>
@@ -10,9 +11,14 @@
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	struct ink_attr attr;
-	enum ink_err err = ink_getattr(store_of(req), ino, &attr);
+	enum ink_err err;
 
 	(void)info;
+	if (live_is_node(ino)) {
+		live_getattr(req, ino);
+		return;
+	}
+	err = ink_getattr(store_of(req), ino, &attr);
 	reply_attr(req, err, &attr);
 }
 
@@ -79,11 +85,23 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *stat, int to_set,
 {
 	struct driver *driver = driver_of(req);
 	struct ink_setattr change = change_of(stat, to_set);
+	struct ink_body_denied truncating = { .op = INK_OP_TRUNCATE,
+					      .a = (uint64_t)stat->st_size,
+					      .name = name_str(".inkfs") };
 	struct ink_caller caller;
 	struct ink_attr attr;
-	enum ink_err err = caller_of(req, &caller);
+	enum ink_err err;
 
 	(void)info;
+	if (live_is_node(ino)) {
+		/* There is nothing on record whose mode or owner this could change. */
+		if (to_set & FUSE_SET_ATTR_SIZE)
+			refuse(req, ino, &truncating);
+		else
+			fuse_reply_err(req, EPERM);
+		return;
+	}
+	err = caller_of(req, &caller);
 	if (err == INK_OK && to_set & FUSE_SET_ATTR_SIZE)
 		err = truncate_to(req, &caller, ino, stat->st_size, &attr);
 	else if (err == INK_OK)

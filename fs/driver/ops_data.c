@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The bytes of files. */
+#include "live.h"
 #include "private.h"
 
 #include <errno.h>
@@ -14,7 +15,10 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
 	size_t got;
 	enum ink_err err;
 
-	(void)info;
+	if (live_is_node(ino)) {
+		live_read(req, size, offset, handle_of(info));
+		return;
+	}
 	buf = malloc(size > 0 ? size : 1);
 	if (!buf) {
 		fuse_reply_err(req, ENOMEM);
@@ -106,12 +110,15 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
 	struct handle *handle = handle_of(info);
 	uint64_t at = info->flags & O_APPEND ? INK_AT_END : (uint64_t)offset;
 	bool is_sync = info->flags & (O_SYNC | O_DSYNC);
+	struct metrics *metrics = &driver_of(req)->metrics;
+	uint64_t begun = metrics_begin_append(metrics);
 	struct ink_caller caller;
 	enum ink_err err = caller_of_handle(req, handle, &caller);
 
 	if (err == INK_OK)
 		err = append(driver_of(req), &caller, ino, at, data, size, is_sync);
 	if (err == INK_OK) {
+		metrics_end_append(metrics, begun);
 		if (!atomic_load_explicit(&handle->is_dirty, memory_order_relaxed))
 			atomic_store(&handle->is_dirty, true);
 		/*
@@ -141,10 +148,12 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t 
 /* There are no holes but the one behind the end. */
 void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence, struct fuse_file_info *info)
 {
-	struct ink_attr attr;
-	enum ink_err err = ink_getattr(store_of(req), ino, &attr);
+	struct ink_attr attr = { .size = 0 };
+	enum ink_err err = INK_OK;
 
 	(void)info;
+	if (!live_is_node(ino))
+		err = ink_getattr(store_of(req), ino, &attr);
 	if (err != INK_OK)
 		reply_err(req, err);
 	else if (whence != SEEK_DATA && whence != SEEK_HOLE)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Listings.  "." has the cookie 1, ".." 2; the store's are above. */
+#include "live.h"
 #include "private.h"
 
 #include <errno.h>
@@ -143,10 +144,15 @@ static void list(struct listing *listing, uint64_t inode, uint64_t cookie)
 
 static void reply_listing(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, bool is_plus)
 {
-	struct listing listing = {
+	struct listing listing;
+
+	if (live_is_node(ino)) {
+		live_readdir(req, size, offset, is_plus);
+		return;
+	}
+	listing = (struct listing){
 		.req = req, .is_plus = is_plus, .buf = malloc(size), .size = size
 	};
-
 	if (!listing.buf) {
 		fuse_reply_err(req, ENOMEM);
 		return;

@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* Names: find, make, rename, link, remove. */
+#include "live.h"
 #include "private.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
-static bool is_reserved(fuse_ino_t parent, const char *name)
-{
-	return parent == INK_ROOT_INODE && strcmp(name, ".inkfs") == 0;
-}
-
 /* The records are those of ink_make(), ink_rename() and ink_link(), which do not know this name. */
 bool is_refused_making(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
-	struct ink_body_denied what = { .op = INK_OP_MKNOD, .flags = mode, .name = name_str(name) };
+	struct ink_body_denied what = { .op = INK_OP_MKNOD,
+					.flags = mode,
+					.name = live_recorded_name(parent, name) };
 
-	if (!is_reserved(parent, name))
+	if (!live_is_name(parent, name))
 		return false;
 	refuse(req, parent, &what);
 	return true;
@@ -27,11 +25,11 @@ static bool is_refused_rename(fuse_req_t req, fuse_ino_t parent, const char *nam
 {
 	struct ink_body_denied what = { .op = INK_OP_RENAME,
 					.flags = flags,
-					.second_inode = new_parent,
-					.name = name_str(name),
-					.second_name = name_str(new_name) };
+					.second_inode = live_recorded_inode(new_parent),
+					.name = live_recorded_name(parent, name),
+					.second_name = live_recorded_name(new_parent, new_name) };
 
-	if (!is_reserved(new_parent, new_name))
+	if (!live_is_name(new_parent, new_name) && !live_is_name(parent, name))
 		return false;
 	refuse(req, parent, &what);
 	return true;
@@ -41,10 +39,10 @@ static bool is_refused_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_paren
 			    const char *new_name)
 {
 	struct ink_body_denied what = { .op = INK_OP_LINK,
-					.second_inode = new_parent,
-					.name = name_str(new_name) };
+					.second_inode = live_recorded_inode(new_parent),
+					.name = live_recorded_name(new_parent, new_name) };
 
-	if (!is_reserved(new_parent, new_name))
+	if (!live_is_name(new_parent, new_name) && !live_is_node(ino))
 		return false;
 	refuse(req, ino, &what);
 	return true;
@@ -70,8 +68,13 @@ static void reply_nothing(fuse_req_t req)
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct ink_attr attr;
-	enum ink_err err = ink_lookup(store_of(req), parent, name, &attr);
+	enum ink_err err;
 
+	if (live_is_name(parent, name)) {
+		live_lookup(req, parent, name);
+		return;
+	}
+	err = ink_lookup(store_of(req), parent, name, &attr);
 	if (err == INK_ERR_NOT_FOUND)
 		reply_nothing(req);
 	else
@@ -122,9 +125,16 @@ void op_readlink(fuse_req_t req, fuse_ino_t ino)
 
 static void unlink_name(fuse_req_t req, fuse_ino_t parent, const char *name, bool is_dir)
 {
+	struct ink_body_denied what = { .op = is_dir ? INK_OP_RMDIR : INK_OP_UNLINK,
+					.name = live_recorded_name(parent, name) };
 	struct ink_caller caller;
-	enum ink_err err = caller_of(req, &caller);
+	enum ink_err err;
 
+	if (live_is_name(parent, name)) {
+		refuse(req, parent, &what);
+		return;
+	}
+	err = caller_of(req, &caller);
 	if (err == INK_OK)
 		err = ink_unlink(store_of(req), &caller, parent, name, is_dir);
 	reply_name_err(req, err);

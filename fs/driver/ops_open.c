@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Files: open, close, make durable. */
+#include "live.h"
 #include "private.h"
 
 #include <errno.h>
@@ -35,6 +36,10 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	struct handle *handle;
 	enum ink_err err = INK_OK;
 
+	if (live_is_node(ino)) {
+		live_open(req, ino, info);
+		return;
+	}
 	if (is_recorded(driver, flags))
 		err = caller_of(req, &caller);
 	if (err == INK_OK)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Extended attributes user.inkfs.* (what the chain knows of a file) and the flags of lsattr(1). */
+#include "live.h"
 #include "private.h"
 
 #include <errno.h>
@@ -57,9 +58,11 @@ static void reply_sized(fuse_req_t req, const char *value, size_t value_size, si
 static enum ink_err file_info(fuse_req_t req, fuse_ino_t ino, bool *ret_is_file,
 			      struct ink_file_info *ret_info)
 {
-	struct ink_attr attr;
-	enum ink_err err = ink_getattr(store_of(req), ino, &attr);
+	struct ink_attr attr = { .mode = 0 };
+	enum ink_err err = INK_OK;
 
+	if (!live_is_node(ino))
+		err = ink_getattr(store_of(req), ino, &attr);
 	if (err != INK_OK)
 		return err;
 	*ret_is_file = S_ISREG(attr.mode);

@@ -21,9 +21,12 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "actor.h"
 #include "driver.h"
+#include "inkfs/checkpoint.h"
+#include "metrics.h"
 #include "tails.h"
 
 #define CACHE_TIMEOUT_S 86400.0
@@ -34,6 +37,14 @@ enum { HANDLE_SEEN_COUNT = 4 };
 struct handles {
 	pthread_mutex_t lock; /* the list, and previous and next of its members */
 	struct handle *first, *last;
+};
+
+/* The checkpoint that was made last; see live_text.c. */
+struct live_checkpoint {
+	pthread_mutex_t lock; /* the others */
+	uint64_t made_ns;     /* CLOCK_MONOTONIC */
+	size_t size;          /* 0: none yet */
+	char note[INK_CHECKPOINT_SIZE_MAX];
 };
 
 struct driver {
@@ -49,6 +60,9 @@ struct driver {
 	_Atomic uint32_t setid_generation;
 	struct tails tails;
 	struct handles handles;
+	struct metrics metrics;
+	struct live_checkpoint checkpoint;
+	struct timespec begun; /* by the wall's clock */
 };
 
 /* An open file. */
@@ -63,6 +77,10 @@ struct handle {
 	bool has_setid;
 	uint32_t setid_generation; /* the driver's when has_setid was found */
 	struct actor_seen seen[HANDLE_SEEN_COUNT];
+
+	/* Of a file of .inkfs: all that can be read of it; NULL for any other. */
+	char *text;
+	size_t text_size;
 
 	struct handle *previous, *next; /* see struct handles */
 };
@@ -115,6 +133,9 @@ static inline bool is_for_writing(uint32_t flags)
 /* Ask the store to open @inode and make the handle for it.  Errors are those of ink_open(); IO (errno) without memory. */
 INK_MUST_CHECK enum ink_err handle_open(struct driver *driver, const struct ink_caller *caller,
 					uint64_t inode, uint32_t flags, struct handle **ret_handle);
+/* A handle on a file of .inkfs; takes @text. */
+INK_MUST_CHECK enum ink_err handle_open_text(struct driver *driver, uint64_t inode, char *text,
+					     size_t size, struct handle **ret_handle);
 void handle_close(struct driver *driver, struct handle *handle);
 void handles_init(struct handles *list);
 /* Closes those that are still open; no handler runs any more. */

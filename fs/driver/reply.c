@@ -35,6 +35,7 @@ void reply_err(fuse_req_t req, enum ink_err err)
 {
 	int number = errno_of(err);
 
+	metrics_count_error(&driver_of(req)->metrics, err);
 	fuse_reply_err(req, number == ENOSYS ? EIO : number);
 }
 

@@ -18,6 +18,7 @@
 #include <sys/file.h>
 #include <time.h>
 
+#include "checkpoint_sign.h"
 #include "error.h"
 #include "key.h"
 #include "merkle.h"
@@ -248,46 +249,13 @@ static const struct key_pair *key_in_force(const struct sealed_log *log,
 	return key && memcmp(key->public_key, log->keys.seal_key, INK_KEY_SIZE) == 0 ? key : NULL;
 }
 
-static enum ink_err sign(const struct sealed_log *log, const struct key_pair *log_key,
-			 const struct key_pair *seal_key, char *ret_note, size_t *ret_size)
-{
-	struct ink_str origin = str_of(log->keys.vkey, strcspn(log->keys.vkey, "+")), text;
-	struct checkpoint checkpoint = { .origin = origin, .size = log->size };
-	uint8_t message[INK_CHECKPOINT_SIZE_MAX], signature[INK_SIGNATURE_SIZE];
-	uint64_t time_s = (uint64_t)time(NULL);
-	char name[EPOCH_NAME_SIZE];
-	struct put put, cosigned;
-	struct note note;
-
-	succession_name(origin, log->keys.epoch, name);
-	memcpy(checkpoint.root, log->root, INK_HASH_SIZE);
-	put_init(&put, (uint8_t *)ret_note, INK_CHECKPOINT_SIZE_MAX);
-	checkpoint_put(&put, &checkpoint);
-	text = (struct ink_str){ ret_note, (uint32_t)put.size };
-	put_u8(&put, '\n');
-	key_sign(log_key, (const uint8_t *)text.data, text.size, signature);
-	note_put_line(&put, origin, NOTE_ED25519, log_key->public_key, 0, signature);
-	put_init(&cosigned, message, sizeof(message));
-	note_put_cosigned(&cosigned, time_s, text);
-	key_sign(seal_key, message, cosigned.size, signature);
-	note_put_line(&put, str_of(name, sizeof(name)), NOTE_COSIGNATURE, seal_key->public_key,
-		      time_s, signature);
-	/* Nothing goes out that we would not take in. */
-	if (put.is_full || cosigned.is_full || note_parse(ret_note, put.size, &note) != INK_OK ||
-	    note_check(&note, origin, NOTE_ED25519, log->keys.log_key, NULL) != NOTE_GOOD ||
-	    note_check(&note, str_of(name, sizeof(name)), NOTE_COSIGNATURE, log->keys.seal_key,
-		       NULL) != NOTE_GOOD)
-		return INK_ERR_KEY;
-	*ret_size = put.size;
-	return INK_OK;
-}
-
 static enum ink_err make(const char *path, const char *keys_dir, bool *ret_is_stale, char *ret_note,
 			 size_t *ret_size, struct ink_error *error)
 {
 	struct seal_key_file file = { 0 };
 	struct key_pair *log_key = NULL;
 	const struct key_pair *seal_key;
+	struct checkpoint_state state;
 	struct sealed_log log;
 	enum ink_err err = log_load(path, &log, error);
 
@@ -299,7 +267,13 @@ static enum ink_err make(const char *path, const char *keys_dir, bool *ret_is_st
 	if (err == INK_OK) {
 		seal_key = key_in_force(&log, &file);
 		*ret_is_stale = !seal_key;
-		err = seal_key ? sign(&log, log_key, seal_key, ret_note, ret_size) : INK_ERR_KEY;
+		state = (struct checkpoint_state){ .vkey = log.keys.vkey,
+						   .log_key = log.keys.log_key,
+						   .epoch = log.keys.epoch,
+						   .size = log.size,
+						   .root = log.root };
+		err = seal_key ? checkpoint_sign(&state, log_key, seal_key, ret_note, ret_size)
+			       : INK_ERR_KEY;
 		if (err != INK_OK)
 			(void)error_set(
 				error, err,

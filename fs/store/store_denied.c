@@ -107,6 +107,8 @@ enum ink_err store_deny(struct ink_store *store, const struct ink_caller *caller
 	once.count = 1;
 	if (once.errno_code == 0)
 		once.errno_code = EPERM;
+	if (once.op <= INK_OP_LAST)
+		store->refusals_by_op[once.op]++;
 	slot = find_slot(store, caller, inode, &once, &is_known);
 	if (is_known && monotonic_ns() - slot->recorded_ns < FOLD_NS && slot->count < UINT32_MAX) {
 		slot->count++;

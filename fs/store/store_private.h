@@ -117,6 +117,8 @@ struct ink_store {
 	struct trouble troubles[TROUBLE_COUNT];
 	struct seal_check check;
 	struct refusal refusals[REFUSAL_SLOT_COUNT];
+	uint64_t refusals_by_op[INK_OP_LAST + 1]; /* these two since opening, for ink_status() */
+	uint64_t seal_count;
 	uint64_t told_places[TOLD_COUNT]; /* damage that on_damage was told of lately; 0: none */
 	unsigned told_count;
 	uint8_t scratch[INK_BODY_SIZE_MAX];

@@ -36,6 +36,7 @@ static void after_record(struct ink_store *store, const struct ink_header *heade
 	bool is_seal = body_domain(header->kind) != NULL;
 
 	if (is_seal) {
+		store->seal_count++;
 		store->seal_wall_ns = header->wall_ns;
 		store->seal_time_ns = monotonic_ns();
 		if (header->kind == INK_EPOCH)

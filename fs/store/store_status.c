@@ -59,6 +59,8 @@ void ink_status(struct ink_store *store, struct ink_status *ret_status)
 	if (head->durable_size > s.durable_count)
 		s.durable_count = head->durable_size;
 	s.index_count = store->index_count;
+	s.seal_count = store->seal_count;
+	memcpy(s.refusals_by_op, store->refusals_by_op, sizeof(s.refusals_by_op));
 	s.epoch = head->epoch;
 	store_epoch_age(store, &s.epoch_s, &s.epoch_age_s);
 	s.is_epoch_overdue = store->troubles[TROUBLE_EPOCH].error != 0 ||

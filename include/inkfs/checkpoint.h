@@ -27,4 +27,14 @@ INK_API INK_MUST_CHECK enum ink_err ink_checkpoint_make(const char *path, const 
 							char *ret_note, size_t *ret_size,
 							struct ink_error *ret_error);
 
+/*
+ * The same for a store that is open here, at a cost that does not depend on its size: one seal, if something is not
+ * sealed yet, and one sync.  The log key is read from where the store has its keys and forgotten again.
+ *
+ * INK_ERR_KEY: there is no log key, or the store is open read-only.
+ */
+INK_API INK_MUST_CHECK enum ink_err ink_checkpoint_live(struct ink_store *store, char *ret_note,
+							size_t *ret_size,
+							struct ink_error *ret_error);
+
 #endif

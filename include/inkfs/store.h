@@ -263,8 +263,12 @@ struct ink_status {
 	uint32_t epoch_s;      /* that an epoch of the open session is to take; 0: no session */
 	uint64_t epoch_age_s;  /* that the present one has taken, as its records say */
 	bool is_epoch_overdue; /* it should have ended long ago, or its end has failed */
-	bool is_closed;        /* ended in order and nothing after it */
-	bool has_failed;       /* a sync failed; only reopening helps */
+	/* These two since the store was opened. */
+	uint64_t seal_count;
+	uint64_t refusals_by_op[INK_OP_LAST +
+				1]; /* by enum ink_op, folded ones counted one by one */
+	bool is_closed;             /* ended in order and nothing after it */
+	bool has_failed;            /* a sync failed; only reopening helps */
 };
 
 INK_API void ink_status(struct ink_store *store, struct ink_status *ret_status);

@@ -189,11 +189,44 @@ static int symlink_reserved(void)
 	return symlink("f", "../.inkfs");
 }
 
-static int stat_reserved(void)
+static int rmdir_reserved(void)
 {
-	struct stat st;
+	return rmdir("../.inkfs");
+}
 
-	return stat("../.inkfs", &st);
+static int rename_reserved(void)
+{
+	return rename("../.inkfs", "../new");
+}
+
+static int create_in_reserved(void)
+{
+	return as_result(open("../.inkfs/new", O_WRONLY | O_CREAT, 0644));
+}
+
+static int mkdir_in_reserved(void)
+{
+	return mkdir("../.inkfs/new", 0755);
+}
+
+static int unlink_in_reserved(void)
+{
+	return unlink("../.inkfs/vkey");
+}
+
+static int open_live(void)
+{
+	return as_result(open("../.inkfs/vkey", O_WRONLY | O_TRUNC));
+}
+
+static int truncate_live(void)
+{
+	return truncate("../.inkfs/metrics", 3);
+}
+
+static int chmod_live(void)
+{
+	return chmod("../.inkfs/status.json", 0600);
 }
 
 static int name_of_256_bytes(void)
@@ -209,6 +242,14 @@ static int link_to_reserved(void)
 {
 	return link("f", "../.inkfs");
 }
+
+/* Modes stop everybody but root, who is stopped by us. */
+#define DENIED_ROOT(function, number_nobody, operation, mask, ...)                   \
+	{                                                                            \
+		.what = #function, .run = function, .error_root = EPERM,             \
+		.error_nobody = number_nobody, .recorded = AS_ROOT, .op = operation, \
+		.object = "..", .name = ".inkfs", .flags_mask = mask, __VA_ARGS__    \
+	}
 
 /* What the profile has no say in. */
 static const struct attempt always[] = {
@@ -257,17 +298,23 @@ static const struct attempt always[] = {
 	       .second_folder = HERE, .flags = RENAME_WHITEOUT),
 	DENIED(unlink_file, EPERM, INK_OP_UNLINK, HERE, .name = "f"),
 	DENIED(rmdir_full, EPERM, INK_OP_RMDIR, HERE, .name = "d"),
-	DENIED(mkdir_reserved, EPERM, INK_OP_MKNOD, "..", .name = ".inkfs",
-	       .flags = S_IFDIR | 0755),
-	DENIED(create_reserved, EPERM, INK_OP_MKNOD, "..", .name = ".inkfs",
-	       .flags = S_IFREG | 0644),
-	DENIED(symlink_reserved, EPERM, INK_OP_MKNOD, "..", .name = ".inkfs",
-	       .flags = S_IFLNK | 0777),
-	REFUSED(stat_reserved, ENOENT, ENOENT),
-	REFUSED(name_of_256_bytes, ENAMETOOLONG, ENAMETOOLONG),
-	DENIED(link_to_reserved, EPERM, INK_OP_LINK, "f", .name = ".inkfs", .second_folder = ".."),
-	DENIED(rename_to_reserved, EPERM, INK_OP_RENAME, HERE, .name = "z", .second_name = ".inkfs",
+	/* .inkfs is there, whatever a listing says. */
+	REFUSED(mkdir_reserved, EEXIST, EEXIST),
+	REFUSED(create_reserved, EISDIR, EISDIR),
+	REFUSED(symlink_reserved, EEXIST, EEXIST),
+	REFUSED(link_to_reserved, EEXIST, EEXIST),
+	REFUSED(rename_to_reserved, EISDIR, EISDIR),
+	DENIED(rmdir_reserved, EPERM, INK_OP_RMDIR, "..", .name = ".inkfs"),
+	DENIED(rename_reserved, EPERM, INK_OP_RENAME, "..", .name = ".inkfs", .second_name = "new",
 	       .second_folder = ".."),
+	DENIED_ROOT(create_in_reserved, EACCES, INK_OP_MKNOD, ALL_BITS, .flags = S_IFREG | 0644),
+	DENIED_ROOT(mkdir_in_reserved, EACCES, INK_OP_MKNOD, ALL_BITS, .flags = S_IFDIR | 0755),
+	DENIED_ROOT(unlink_in_reserved, EACCES, INK_OP_UNLINK, ALL_BITS, .flags = 0),
+	DENIED_ROOT(open_live, EACCES, INK_OP_OPEN, O_ACCMODE | O_TRUNC,
+		    .flags = O_WRONLY | O_TRUNC),
+	DENIED_ROOT(truncate_live, EACCES, INK_OP_TRUNCATE, ALL_BITS, .a = 3),
+	REFUSED(chmod_live, EPERM, EPERM),
+	REFUSED(name_of_256_bytes, ENAMETOOLONG, ENAMETOOLONG),
 };
 
 /* What the profile rotate allows. */

@@ -108,7 +108,8 @@ static void assert_file(const char *folder, const char *name, const char *text)
 
 void assert_unchanged(const char *folder)
 {
-	static const char *const absent[] = { "new", "d/f", "d/d", "../.inkfs", "e/held" };
+	static const char *const absent[] = { "new",    "d/f",           "d/d",
+					      "../new", "../.inkfs/new", "e/held" };
 	char path[PATH_MAX], target[8];
 	struct stat st;
 

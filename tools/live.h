@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a mounted store says of itself in MOUNTPOINT/.inkfs.
+ *
+ * Owns: nothing.  Knows nothing of: how that is printed.  Threads: any.
+ */
+#ifndef TOOLS_LIVE_H
+#define TOOLS_LIVE_H
+
+#include "target.h"
+
+#include "inkfs/store.h"
+
+/*
+ * The status of the store that is mounted at target->mount_point, as its driver knows it: newer than what is on the
+ * disk, and for everybody who may enter the mount.  Only what `inkfs status` shows is filled in.
+ *
+ * false: not mounted, no answer, or not one that can be understood; then the store itself has to be opened.
+ */
+bool live_status(const struct target *target, struct ink_status *ret_status);
+
+#endif
