@@ -220,7 +220,7 @@ struct verify {
 	size_t recovery_count, recovery_room;
 
 	uint64_t since_size; /* records that options.since vouches for */
-	struct pin *pins; /* ascending by size */
+	struct pin *pins;    /* ascending by size */
 	size_t pin_count;
 
 	uint32_t *segments; /* found in the folder, ascending */

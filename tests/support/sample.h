@@ -39,7 +39,7 @@ struct verdict {
 	} found[INK_FIND_CHECKPOINT_FORK + 1]; /* the first piece of evidence of each code */
 };
 
-/* Verified with one thread and with three, which must agree; @options without callbacks. */
+/* Verified with one thread and with three, which must agree (INKFS_TEST_ONE_THREAD: not asked); @options without callbacks. */
 void verdict_with(const char *path, const struct ink_verify_options *options,
 		  struct verdict *ret_verdict);
 void verdict_of(const char *path, const char *vkey, struct verdict *ret_verdict);

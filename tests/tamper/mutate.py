@@ -56,7 +56,7 @@ UNIT = {
     "body.c": "body", "vkey.c": "vkey", "note.c": "note", "lmdb_read.c": "lmdb_read",
     "lmdb_read_file.c": "lmdb_read",
 }
-TAMPER = ["unit/test_verify", "tamper/test_attacks", "tamper/test_tamper_lost", "tamper/test_tamper_keys",
+TAMPER = ["tamper/test_attacks", "unit/test_verify", "tamper/test_tamper_lost", "tamper/test_tamper_keys",
           "format/test_agree.sh", "tamper/test_tamper_index", "tamper/test_tamper_log"]
 SCRIPTS_LAST = ["cli/checkpoint.sh", "cli/bad_input.sh"]
 
@@ -198,7 +198,7 @@ def prepare():
 def try_test(test):
     """What failed, or None."""
     environment = dict(os.environ, BUILD=os.path.join(WORK, "build"), INKFS=os.path.join(WORK, "build/inkfs"),
-                       INKFS_TEST_SEED="1", INKFS_TEST_ROUNDS="25", AGREE_EVERY="4", TEST_TIMEOUT=str(TIME_LIMIT_S))
+                       INKFS_TEST_SEED="1", INKFS_TEST_ROUNDS="10", INKFS_TEST_ONE_THREAD="1", AGREE_EVERY="4", TEST_TIMEOUT=str(TIME_LIMIT_S))
     environment["PATH"] = environment["BUILD"] + ":" + environment["PATH"]
     is_script = test.endswith(".sh")
     if not is_script:
