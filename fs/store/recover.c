@@ -132,32 +132,6 @@ static enum ink_err end_at_end(struct recovery *r)
 }
 
 /*
- * What is read from here on may have been in memory only when the driver died.  It must be on the
- * disk before the index is committed for it.
- */
-static enum ink_err sync_segments(struct recovery *r)
-{
-	uint32_t segment = place_segment(catalog_head(r->catalog)->end_place);
-
-	for (;; segment++) {
-		char path[PATH_MAX];
-		int fd, code;
-
-		segment_path(r->log_dir, segment, path);
-		fd = r->io->open(r->io->ctx, path, O_RDONLY | O_NONBLOCK, 0);
-		if (fd < 0)
-			break;
-		code = r->io->fdatasync(r->io->ctx, fd);
-		io_close(r->io, fd);
-		if (code != 0)
-			return error_io(r->error, path, "cannot sync");
-	}
-	if (r->io->sync_dir(r->io->ctx, r->log_dir) != 0)
-		return error_io(r->error, r->log_dir, "cannot sync");
-	return INK_OK;
-}
-
-/*
  * Go to the last record that the index covers and see that it is still the one.  Its absence would not be
  * noticed otherwise: a log cut there has an end like any other, and the next record would leave a hole.
  */
@@ -248,7 +222,7 @@ enum ink_err recover(const struct recover_options *options, struct index *index,
 	snprintf(r.lost_dir, sizeof(r.lost_dir), "%.*s/lost", PATH_MAX - 80, options->path);
 	if (walk_open(&r.walk, r.io, r.log_dir) != INK_OK)
 		return error_io(ret_error, r.log_dir, "cannot read the log");
-	err = options->is_read_only ? INK_OK : sync_segments(&r);
+	err = options->is_read_only ? INK_OK : recover_sync_segments(&r);
 	if (err == INK_OK)
 		err = replay(&r);
 	walk_close(&r.walk);

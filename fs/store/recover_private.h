@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Recovery inside: recover.c replays and judges where the log ends, recover_seals.c looks at signatures,
- * recover_tail.c sets aside what lies behind the end.
+ * recover_tail.c sets aside what lies behind the end, recover_sync.c puts on the disk what is replayed.
  */
 #ifndef INK_RECOVER_PRIVATE_H
 #define INK_RECOVER_PRIVATE_H
@@ -34,6 +34,12 @@ bool recover_signatures_are_good(const struct head *head, const struct ink_recor
  */
 INK_MUST_CHECK enum ink_err recover_look_for_seals(struct recovery *r, uint64_t fault_seq,
 						   bool *ret_is_evidence);
+
+/*
+ * recover_sync.c: all of the log that the index does not cover reaches the disk, whatever a sync before this opening
+ * has lost.  INK_ERR_IO with a sentence.
+ */
+INK_MUST_CHECK enum ink_err recover_sync_segments(struct recovery *r);
 
 /* recover_tail.c: INK_ERR_IO with a sentence. */
 
