@@ -210,6 +210,23 @@ static enum ink_err make_small_files(struct making *m, char ret_vkey[static INK_
 	return INK_OK;
 }
 
+/* A folder that was made is there after a power cut only once the one that holds it is synced. */
+static enum ink_err sync_parent(const struct io *io, const char *path, struct ink_error *error)
+{
+	char parent[PATH_MAX];
+	size_t size = strlen(path);
+
+	while (size > 0 && path[size - 1] == '/')
+		size--;
+	while (size > 0 && path[size - 1] != '/')
+		size--;
+	snprintf(parent, sizeof(parent), "%.*s", size > 0 ? (int)size : 1, size > 0 ? path : ".");
+	/* Not "folder/": one name for one folder, as everywhere. */
+	if (size > 1)
+		parent[size - 1] = '\0';
+	return io->sync_dir(io->ctx, parent) == 0 ? INK_OK : error_io(error, parent, "cannot sync");
+}
+
 static void remove_file(const char *dir, const char *name)
 {
 	char path[PATH_MAX];
@@ -271,6 +288,10 @@ enum ink_err store_init_on(const struct io *io, const char *path,
 		err = make_log(&m, options, segment_size, ret_error);
 	if (err == INK_OK)
 		err = make_small_files(&m, ret_vkey, ret_error);
+	if (err == INK_OK && m.made_keys_dir)
+		err = sync_parent(io, m.keys_dir, ret_error);
+	if (err == INK_OK && m.made_store)
+		err = sync_parent(io, path, ret_error);
 	if (err != INK_OK && has_dir)
 		undo(&m, has_keys);
 	key_free(m.log_key);
