@@ -89,6 +89,7 @@ BENCH_SRC   := $(filter-out $(BENCH_SHARED),$(wildcard tests/bench/*.c))
 # What the fuzz targets need besides; their door to libFuzzer is for `make fuzz` alone.
 FUZZ_DOOR   := tests/fuzz/fuzz_main.c
 FUZZ_SRC    := $(filter-out $(FUZZ_DOOR) $(TEST_SRC),$(wildcard tests/fuzz/*.c))
+SOAK_SRC    := $(wildcard tests/soak/soak_*.c)
 MAN1        := $(wildcard tools/*.1)
 MAN8        := $(wildcard tools/*.8)
 
@@ -98,9 +99,11 @@ INKFS    := $(if $(TOOLS_SRC),$(BUILD)/inkfs)
 MOUNT    := $(if $(MOUNT_SRC),$(BUILD)/mount.inkfs)
 TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
 BENCHES  := $(BENCH_SRC:%.c=$(BUILD)/%)
+SOAKS    := $(SOAK_SRC:%.c=$(BUILD)/%)
 
 ALL_OBJ  := $(call obj,$(STORE_SRC) $(DRIVER_SRC) $(MOUNT_SRC) $(TOOLS_SRC) \
-	$(SUPPORT_SRC) $(TEST_SRC) $(FUZZ_SRC) $(FUZZ_DOOR) $(BENCH_SRC) $(BENCH_SHARED))
+	$(SUPPORT_SRC) $(TEST_SRC) $(FUZZ_SRC) $(FUZZ_DOOR) $(BENCH_SRC) $(BENCH_SHARED) \
+	$(wildcard tests/soak/*.c))
 
 # --- targets -----------------------------------------------------------------
 
@@ -145,7 +148,13 @@ fuzz: ## fuzz one decoder: TARGET=name (tests/fuzz/README.md) TIME=seconds
 		BUILD=build-fuzz build-fuzz/fuzz
 	@TARGET='$(TARGET)' TIME='$(TIME)' tests/fuzz/run_libfuzzer
 
-.PHONY: bench-programs
+soak: ## losses of power by the hundred thousand (SEEDS=, tests/soak/run.sh)
+	@scripts/setup.sh --test
+	@+$(MAKE) --no-print-directory all soak-programs
+	@BUILD='$(BUILD)' tests/soak/run.sh
+
+.PHONY: bench-programs soak soak-programs
+soak-programs: programs $(SOAKS)
 bench-programs: programs $(BENCHES)
 
 # A symlink gives mount(8) the driver's program under both type names, `inkfs`
@@ -209,6 +218,10 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@echo "  CC    $<"
 	@$(CC) $(ALL_CFLAGS) $(FLAGS) -MMD -MP -c -o $@ $<
 
+# Programs that stand on the lying disk take the C library's calls from LMDB.
+LYING := $(BUILD)/tests/crash/test_power $(BUILD)/tests/soak/soak_power
+$(filter $(LYING),$(TESTS) $(SOAKS)): $(call obj,tests/soak/lying_libc.c)
+
 # An archive keeps members whose source is gone, so it is made anew; the list
 # of members is a file so that a removed source is noticed.
 define archive
@@ -245,5 +258,8 @@ $(BUILD)/fuzz: $(call obj,$(FUZZ_DOOR) $(FUZZ_SRC)) $(SUPPORT) $(LIB)
 
 $(TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT) $(LIB)
 	$(LINK) -lcmocka $(STORE_LIBS) $(TOOL_LIBS)
+
+$(SOAKS): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT) $(LIB)
+	$(LINK) -lcmocka $(STORE_LIBS)
 
 -include $(ALL_OBJ:.o=.d)
