@@ -25,6 +25,7 @@ extern const struct cmd cmd_ls;
 extern const struct cmd cmd_mount;
 extern const struct cmd cmd_prove;
 extern const struct cmd cmd_reindex;
+extern const struct cmd cmd_rekey;
 extern const struct cmd cmd_status;
 extern const struct cmd cmd_umount;
 extern const struct cmd cmd_verify;

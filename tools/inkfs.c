@@ -8,10 +8,10 @@
 #include <string.h>
 
 const struct cmd *const cmds[] = {
-	&cmd_init,       &cmd_mount,       &cmd_umount, &cmd_status, &cmd_verify, &cmd_log,
-	&cmd_grep,       &cmd_blame,       &cmd_ls,     &cmd_cat,    &cmd_diff,   &cmd_key,
-	&cmd_checkpoint, &cmd_consistency, &cmd_prove,  &cmd_check,  &cmd_export, &cmd_reindex,
-	&cmd_help,       &cmd_version,     NULL,
+	&cmd_init,       &cmd_mount,       &cmd_umount,  &cmd_status, &cmd_verify, &cmd_log,
+	&cmd_grep,       &cmd_blame,       &cmd_ls,      &cmd_cat,    &cmd_diff,   &cmd_key,
+	&cmd_checkpoint, &cmd_consistency, &cmd_prove,   &cmd_check,  &cmd_export, &cmd_reindex,
+	&cmd_rekey,      &cmd_help,        &cmd_version, NULL,
 };
 
 const struct cmd *cmd_find(const char *name)

@@ -114,7 +114,8 @@ static void seal_key_encode(const uint8_t *store_id, uint32_t epoch, const struc
 	be32_store(p + SEAL_KEY_OFF_EPOCH, epoch);
 	be32_store(p + SEAL_KEY_OFF_COUNT, next ? 2 : 1);
 	memcpy(p + SEAL_KEY_OFF_STORE_ID, store_id, INK_STORE_ID_SIZE);
-	memcpy(p + SEAL_KEY_OFF_FIRST, first->seed, INK_KEY_SIZE);
+	if (first)
+		memcpy(p + SEAL_KEY_OFF_FIRST, first->seed, INK_KEY_SIZE);
 	if (next)
 		memcpy(p + SEAL_KEY_OFF_NEXT, next->seed, INK_KEY_SIZE);
 	hash_data(p, SEAL_KEY_OFF_HASH, p + SEAL_KEY_OFF_HASH);
@@ -204,6 +205,7 @@ static enum ink_err seal_key_decode(const uint8_t *p, const uint8_t *store_id, c
 {
 	uint8_t hash[INK_HASH_SIZE];
 	uint32_t count = be32_load(p + SEAL_KEY_OFF_COUNT);
+	bool has_first = !bytes_are_zero(p + SEAL_KEY_OFF_FIRST, INK_KEY_SIZE);
 
 	hash_data(p, SEAL_KEY_OFF_HASH, hash);
 	if (memcmp(p, SEAL_KEY_MAGIC, 8) != 0 ||
@@ -215,15 +217,16 @@ static enum ink_err seal_key_decode(const uint8_t *p, const uint8_t *store_id, c
 				 "%s is damaged (its checksum does not match)", path);
 	if (count < 1 || count > 2 ||
 	    !bytes_are_zero(p + SEAL_KEY_OFF_ZERO, SEAL_KEY_OFF_STORE_ID - SEAL_KEY_OFF_ZERO) ||
-	    (count == 1 && !bytes_are_zero(p + SEAL_KEY_OFF_NEXT, INK_KEY_SIZE)))
+	    bytes_are_zero(p + SEAL_KEY_OFF_NEXT, INK_KEY_SIZE) != (count == 1) ||
+	    (count == 1 && !has_first))
 		return error_set(ret_error, INK_ERR_KEY,
 				 "%s holds what its format forbids; put a good copy back", path);
 	if (memcmp(p + SEAL_KEY_OFF_STORE_ID, store_id, INK_STORE_ID_SIZE) != 0)
 		return error_set(ret_error, INK_ERR_KEY, "%s is the key of another store", path);
 	ret_file->epoch = be32_load(p + SEAL_KEY_OFF_EPOCH);
-	ret_file->first = key_from_seed(p + SEAL_KEY_OFF_FIRST);
+	ret_file->first = has_first ? key_from_seed(p + SEAL_KEY_OFF_FIRST) : NULL;
 	ret_file->next = count == 2 ? key_from_seed(p + SEAL_KEY_OFF_NEXT) : NULL;
-	if (!ret_file->first || (count == 2 && !ret_file->next)) {
+	if ((has_first && !ret_file->first) || (count == 2 && !ret_file->next)) {
 		seal_key_file_release(ret_file);
 		errno = ENOMEM;
 		return error_io(ret_error, path, "cannot keep the key in locked memory");

@@ -38,9 +38,9 @@ INK_MUST_CHECK enum ink_err log_key_read(const struct io *io, const char *dir, c
 
 /* What seal.key holds.  Owned by the caller: seal_key_file_release(). */
 struct seal_key_file {
-	uint32_t epoch; /* of first */
-	struct key_pair *first;
-	struct key_pair *next; /* of epoch + 1, or NULL */
+	uint32_t epoch;         /* of first */
+	struct key_pair *first; /* NULL: lost, and a rekey is under way */
+	struct key_pair *next;  /* of epoch + 1, or NULL */
 };
 
 void seal_key_file_release(struct seal_key_file *file);
@@ -49,6 +49,7 @@ void seal_key_file_release(struct seal_key_file *file);
  * Write seal.key so that either the old or the new one is there after a power cut, then wipe the
  * bytes of the old one where they lie.
  *
+ * @first: NULL while a rekey is under way: there is @next then.
  * @next: NULL for a file with one seed.
  */
 INK_MUST_CHECK enum ink_err seal_key_write(const struct io *io, const char *dir,

@@ -39,7 +39,7 @@ static enum ink_err open_index(struct ink_store *store, struct ink_error *error)
 	return INK_OK;
 }
 
-static enum ink_err open_log(struct ink_store *store, struct ink_error *error)
+enum ink_err store_open_log(struct ink_store *store, struct ink_error *error)
 {
 	const struct head *head = catalog_head(store->catalog);
 	struct log_options options = { .io = store->io,
@@ -65,6 +65,11 @@ static enum ink_err choose_key(struct ink_store *store, struct seal_key_file *fi
 		chosen = &file->first;
 	else if (file->next && file->epoch + 1 == head->epoch)
 		chosen = &file->next;
+	if (chosen && !*chosen)
+		return error_set(
+			error, INK_ERR_KEY,
+			"%s/seal.key: 'inkfs rekey' was cut off before it was done; run it again",
+			store->keys_dir);
 	if (!chosen || memcmp((*chosen)->public_key, head->seal_key, INK_KEY_SIZE) != 0)
 		return error_set(
 			error, INK_ERR_KEY,
@@ -163,13 +168,12 @@ static enum ink_err need_space(struct ink_store *store, struct ink_error *error)
 			 store->path, SPACE_MIN >> 10);
 }
 
-static enum ink_err open_to_write(struct ink_store *store, struct seal_key_file *file,
-				  struct ink_error *error)
+enum ink_err store_go_to_end(struct ink_store *store, uint32_t epoch_min,
+			     struct recover_result *ret_result, struct ink_error *error)
 {
 	struct recover_options options = { .io = store->io,
 					   .path = store->path,
-					   .epoch_min = file->epoch };
-	struct recover_result result;
+					   .epoch_min = epoch_min };
 	enum ink_err err = open_index(store, error);
 
 	if (err == INK_OK)
@@ -177,17 +181,26 @@ static enum ink_err open_to_write(struct ink_store *store, struct seal_key_file 
 	if (err == INK_OK)
 		err = need_space(store, error);
 	if (err == INK_OK)
-		err = recover(&options, store->index, store->catalog, &result, error);
-	if (err == INK_OK)
-		err = choose_key(store, file, error);
-	if (err == INK_OK)
-		err = open_log(store, error);
+		err = recover(&options, store->index, store->catalog, ret_result, error);
 	if (err != INK_OK)
 		return err;
 	/* recover() synced all that it read. */
 	store->durable_count = catalog_head(store->catalog)->record_count;
 	store->synced_count = store->durable_count;
-	return store_begin_session(store, &result, error);
+	return INK_OK;
+}
+
+static enum ink_err open_to_write(struct ink_store *store, struct seal_key_file *file,
+				  struct ink_error *error)
+{
+	struct recover_result result;
+	enum ink_err err = store_go_to_end(store, file->epoch, &result, error);
+
+	if (err == INK_OK)
+		err = choose_key(store, file, error);
+	if (err == INK_OK)
+		err = store_open_log(store, error);
+	return err == INK_OK ? store_begin_session(store, &result, error) : err;
 }
 
 static enum ink_err open_store(struct ink_store *store, struct ink_error *error)

@@ -153,6 +153,8 @@ struct ink_store {
 	pthread_t committer;
 };
 
+struct recover_result;
+
 static inline uint64_t sealed_count(const struct ink_store *store)
 {
 	return catalog_head(store->catalog)->last_seal_seq + 1;
@@ -177,6 +179,9 @@ INK_MUST_CHECK enum ink_err store_append(struct ink_store *store, const struct i
 					 const struct inode *inode, const void *data, size_t size,
 					 const uint8_t *nonce, const uint8_t *digest);
 INK_MUST_CHECK enum ink_err store_seal(struct ink_store *store, enum ink_seal_reason reason);
+/* REKEY signed by @log_key and @next, likewise. */
+INK_MUST_CHECK enum ink_err store_rekey(struct ink_store *store, const struct key_pair *log_key,
+					const struct key_pair *next);
 /* EPOCH signed by the present key and @next; the caller keeps the key files in step. */
 INK_MUST_CHECK enum ink_err store_epoch(struct ink_store *store, enum ink_seal_reason reason,
 					const struct key_pair *next);
@@ -241,12 +246,23 @@ void store_buffer_return(struct ink_store *store, struct buffer *buffer);
 INK_MUST_CHECK enum ink_err store_prepare(const struct io *io, const char *path,
 					  const struct ink_options *options,
 					  struct ink_store **ret_store, struct ink_error *error);
+/* ink_store_rekey() likewise. */
+INK_MUST_CHECK enum ink_err store_rekey_on(const struct io *io, const char *path,
+					   const char *keys_dir, uint32_t *ret_epoch,
+					   struct ink_error *ret_error);
+/* Catalog and log, brought to the end of the log; @epoch_min as in struct recover_options. */
+INK_MUST_CHECK enum ink_err store_go_to_end(struct ink_store *store, uint32_t epoch_min,
+					    struct recover_result *ret_result,
+					    struct ink_error *error);
+INK_MUST_CHECK enum ink_err store_open_log(struct ink_store *store, struct ink_error *error);
+/* store_session.c: RECOVERY, if what was found at the end asks for one. */
+INK_MUST_CHECK enum ink_err store_record_recovery(struct ink_store *store,
+						  const struct recover_result *result);
 /* Frees everything, writes nothing.  Takes half-open stores. */
 void store_free(struct ink_store *store);
 
 /* --- store_session.c --- */
 
-struct recover_result;
 /*
  * RECOVERY if the last end was none, the new epoch, MOUNT; all of it on the disk.  Then the threads.
  * On failure the store is to be freed.

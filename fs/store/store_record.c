@@ -184,10 +184,11 @@ enum ink_err store_seal(struct ink_store *store, enum ink_seal_reason reason)
 	return err;
 }
 
-enum ink_err store_epoch(struct ink_store *store, enum ink_seal_reason reason,
-			 const struct key_pair *next)
+/* The two that put another seal key in force. */
+static enum ink_err hand_over(struct ink_store *store, uint8_t kind, enum ink_seal_reason reason,
+			      const struct key_pair *signer, const struct key_pair *next)
 {
-	struct ink_header header = { .kind = INK_EPOCH, .body_size = EPOCH_BODY_SIZE };
+	struct ink_header header = { .kind = kind, .body_size = EPOCH_BODY_SIZE };
 	uint8_t bytes[SEALED_BODY_SIZE_MAX], root[INK_HASH_SIZE], nonce[INK_NONCE_SIZE];
 	union ink_body body;
 	enum ink_err err;
@@ -201,8 +202,20 @@ enum ink_err store_epoch(struct ink_store *store, enum ink_seal_reason reason,
 	body.seal.epoch++;
 	body.seal.next_key = next->public_key;
 	store_nonce(store, nonce);
-	err = seal_sign(&header, nonce, &body, store->seal_key, next, true, bytes);
+	err = seal_sign(&header, nonce, &body, signer, next, true, bytes);
 	return err == INK_OK ? finish(store, &header, nonce, bytes, &body) : err;
+}
+
+enum ink_err store_epoch(struct ink_store *store, enum ink_seal_reason reason,
+			 const struct key_pair *next)
+{
+	return hand_over(store, INK_EPOCH, reason, store->seal_key, next);
+}
+
+enum ink_err store_rekey(struct ink_store *store, const struct key_pair *log_key,
+			 const struct key_pair *next)
+{
+	return hand_over(store, INK_REKEY, INK_SEAL_REKEY, log_key, next);
 }
 
 static bool is_over(struct ink_store *store, size_t bytes, size_t dirty, unsigned closing)

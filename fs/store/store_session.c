@@ -10,7 +10,7 @@
 
 /* --- the beginning ------------------------------------------------------------------------- */
 
-static enum ink_err record_recovery(struct ink_store *store, const struct recover_result *result)
+enum ink_err store_record_recovery(struct ink_store *store, const struct recover_result *result)
 {
 	union ink_body body = { .recovery = {
 					.lost_count = (uint8_t)result->lost_count,
@@ -19,6 +19,8 @@ static enum ink_err record_recovery(struct ink_store *store, const struct recove
 					.lost_place = result->lost_place,
 				} };
 
+	if (catalog_head(store->catalog)->mount_seq == 0 && result->lost_count == 0)
+		return INK_OK;
 	for (unsigned i = 0; i < result->lost_count; i++)
 		body.recovery.lost[i] =
 			(struct ink_lost){ result->lost[i].size, result->lost[i].digest };
@@ -65,10 +67,8 @@ static enum ink_err record_mount(struct ink_store *store)
 enum ink_err store_begin_session(struct ink_store *store, const struct recover_result *result,
 				 struct ink_error *error)
 {
-	enum ink_err err = INK_OK;
+	enum ink_err err = store_record_recovery(store, result);
 
-	if (catalog_head(store->catalog)->mount_seq != 0 || result->lost_count > 0)
-		err = record_recovery(store, result);
 	if (err == INK_OK)
 		err = store_change_epoch(store, INK_SEAL_MOUNT);
 	if (err == INK_OK) {

@@ -149,7 +149,8 @@ static bool seal_key_is_sound(const uint8_t *p, size_t size)
 	       be32_load(p + SEAL_KEY_OFF_VERSION) == FORMAT_VERSION &&
 	       (count == 1 || count == 2) &&
 	       bytes_are_zero(p + SEAL_KEY_OFF_ZERO, SEAL_KEY_OFF_STORE_ID - SEAL_KEY_OFF_ZERO) &&
-	       (count == 2 || bytes_are_zero(p + SEAL_KEY_OFF_NEXT, INK_KEY_SIZE));
+	       bytes_are_zero(p + SEAL_KEY_OFF_NEXT, INK_KEY_SIZE) == (count == 1) &&
+	       (count == 2 || !bytes_are_zero(p + SEAL_KEY_OFF_SEED, INK_KEY_SIZE));
 }
 
 /*
@@ -172,6 +173,9 @@ static void check_epochs(struct verify *v, const uint8_t *p)
 		note_record(v, INK_FIND_KEY_FILE, NULL,
 			    "%s: older than the log (epoch %u, the log ends in epoch %u)", path,
 			    epoch, now);
+	else if (epoch == now && bytes_are_zero(seed, INK_KEY_SIZE))
+		note_record(v, INK_FIND_KEY_FILE, NULL,
+			    "%s: a rekey was begun and not brought to its end", path);
 	else if (v->chain.is_key_known && !is_seed_of(seed, v->chain.seal_key))
 		report_file(v, INK_FIND_KEY_FILE, path, "not the key of the log's last epoch");
 }

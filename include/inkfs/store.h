@@ -103,6 +103,18 @@ INK_API enum ink_err ink_store_close(struct ink_store *store, enum ink_unmount_r
 INK_API INK_MUST_CHECK enum ink_err ink_store_reindex(const char *path,
 						      struct ink_error *ret_error);
 
+/*
+ * Go on with a fresh seal key that the log key vouches for (REKEY): the seal key was lost, or is thought stolen.  Sets
+ * aside what a crash left, as opening does.  The store must not be open; its log ends with REKEY, and verification
+ * reports it for ever.  A call that fails or is cut off is made again.
+ *
+ * @keys_dir: NULL for STORE/keys; log.key must lie there, seal.key is replaced.
+ * @ret_epoch: the number of the new key.
+ */
+INK_API INK_MUST_CHECK enum ink_err ink_store_rekey(const char *path, const char *keys_dir,
+						    uint32_t *ret_epoch,
+						    struct ink_error *ret_error);
+
 /* Who calls: from the FUSE request; @actor from ink_actor(), 0 if not known. */
 struct ink_caller {
 	uint32_t uid;

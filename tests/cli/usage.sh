@@ -28,6 +28,7 @@ A directory that can only grow: every write is recorded, chained and signed.
   check      check evidence that 'inkfs prove' wrote; needs no store
   export     write the log for other people's verifiers (C2SP tlog-tiles)
   reindex    make the index anew from the log
+  rekey      go on with another seal key when that one is lost or stolen
   help       list the subcommands, or explain one
   version    print the version of this program
 
@@ -49,7 +50,7 @@ run 0 "$inkfs" --version
 out_is <version
 
 # Every subcommand explains itself, in two ways that say the same, with an example.
-for cmd in init mount umount status verify log ls cat key reindex help version; do
+for cmd in init mount umount status verify log ls cat key reindex rekey help version; do
 	run 0 "$inkfs" "$cmd" --help
 	err_is </dev/null
 	[[ $(head -n 1 out) == "usage: inkfs $cmd"* ]] || fail "usage of $cmd"
@@ -73,7 +74,7 @@ expect_usage "inkfs: needs a subcommand; 'inkfs help' lists them"
 expect_usage "inkfs: there is no subcommand 'frobnicate'; 'inkfs help' lists them" frobnicate
 expect_usage "inkfs help: there is no subcommand 'frobnicate'; see 'inkfs help --help'" \
 	help frobnicate
-for cmd in init umount status verify log ls cat key reindex help version; do
+for cmd in init umount status verify log ls cat key reindex rekey help version; do
 	expect_usage "inkfs $cmd: unknown or ambiguous option '--frobnicate'; see 'inkfs $cmd --help'" \
 		"$cmd" --frobnicate
 	expect_usage "inkfs $cmd: unknown option '-z'; see 'inkfs $cmd --help'" "$cmd" -z

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import crafted
-from inkformat import SEGMENT_HEADER_SIZE, Bad, parse_frame
+from inkformat import SEGMENT_HEADER_SIZE, Bad, parse_frame, sha256
 from inkindex import Tables
 from inklmdb import PAGE_SIZE, Snapshot
 from verify import verify
@@ -231,6 +231,22 @@ def lost_files(store: str, root: Path) -> Iterator[Case]:
     yield Case(store, f"{second} more", put(second, data), exit_code=1)
 
 
+def seal_key_with(count: int, seeds: bytes) -> Callable[[Path], dict]:
+    def change(store: Path) -> dict:
+        head = (store / "keys/seal.key").read_bytes()[:16] + count.to_bytes(4) + bytes(12)
+        data = head + (store / "keys/seal.key").read_bytes()[32:48] + seeds
+        return {"keys/seal.key": data + hashlib.sha256(data).digest()}
+    return change
+
+
+def seal_key_with(count: int, seeds: bytes) -> Callable[[Path], Edits]:
+    def edits(store: Path) -> Edits:
+        old = (store / "keys/seal.key").read_bytes()
+        data = old[:16] + count.to_bytes(4) + old[20:48] + seeds
+        return {"keys/seal.key": data + sha256(data)}
+    return edits
+
+
 def small_files(store: str, root: Path, other_key: str) -> Iterator[Case]:
     for file in ("vkey", "keys/log.key", "keys/seal.key"):
         for pos in range(0, (root / file).stat().st_size, 5):
@@ -240,6 +256,14 @@ def small_files(store: str, root: Path, other_key: str) -> Iterator[Case]:
     yield Case(store, "vkey with more", lambda s: {"vkey": (s / "vkey").read_bytes() + b"x\n"},
                exit_code=1)
     yield Case(store, "empty vkey", put("vkey", b""), exit_code=1)
+    yield Case(store, "a rekey was begun", seal_key_with(2, bytes(32) + b"n" * 32), exit_code=0)
+    yield Case(store, "no seed", seal_key_with(1, bytes(64)), exit_code=1)
+    yield Case(store, "two seeds, none there", seal_key_with(2, bytes(64)), exit_code=1)
+    yield Case(store, "another seed", seal_key_with(1, b"n" * 32 + bytes(32)), exit_code=1)
+    yield Case(store, "a rekey was begun", seal_key_with(2, bytes(32) + b"n" * 32), exit_code=0)
+    yield Case(store, "a seal key file without a seed", seal_key_with(1, bytes(64)), exit_code=1)
+    yield Case(store, "two seeds, both zero", seal_key_with(2, bytes(64)), exit_code=1)
+    yield Case(store, "another seed", seal_key_with(1, b"n" * 32 + bytes(32)), exit_code=1)
     yield Case(store, "wrong pinned key", key=other_key, exit_code=1)
 
 

@@ -60,12 +60,14 @@ def is_log_key_line(line: bytes, origin: bytes, log_key: bytes) -> bool:
 
 
 def seal_keys(data: bytes, store_id: bytes) -> dict[int, bytes]:
-    """Public keys by epoch from a seal key file; empty if it is damaged or of another store."""
+    """Public keys by epoch from a seal key file, b"" if a rekey was begun and that one is lost; empty if it is damaged or of
+    another store."""
     if len(data) != SEAL_KEY_SIZE or sha256(data[:112]) != data[112:]:
         return {}
     if data[:12] != b"inkfsKEY\0\0\0\1" or any(data[20:32]) or data[32:48] != store_id:
         return {}
     epoch, count = int.from_bytes(data[12:16]), int.from_bytes(data[16:20])
-    if count not in (1, 2) or any(data[80:112]) != (count == 2):
+    seeds = [data[48:80], data[80:112]][:count]
+    if count not in (1, 2) or any(data[80:112]) != (count == 2) or not any(seeds[-1]):
         return {}
-    return {epoch + i: public_key(data[48 + 32 * i:80 + 32 * i]) for i in range(count)}
+    return {epoch + i: public_key(seed) if any(seed) else b"" for i, seed in enumerate(seeds)}

@@ -271,6 +271,8 @@ class Verifier:
         state = self.state
         if not keys:
             self._find("key-file", EVIDENCE, "keys/seal.key is damaged or of another store")
+        elif keys.get(state.epoch) == b"":
+            self._find("key-file", OBSERVATION, "keys/seal.key: a rekey was not brought to its end")
         elif keys.get(state.epoch) != state.seal_key and self.is_whole:
             self._find("key-file", EVIDENCE, "keys/seal.key is not the key of the last epoch")
 

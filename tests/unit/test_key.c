@@ -99,6 +99,24 @@ static void a_file_with_both_seeds_comes_back_and_is_as_the_format_says(void **s
 	free(bytes);
 }
 
+static void the_file_of_a_rekey_under_way_lacks_the_first_seed(void **state)
+{
+	struct fixture *f = *state;
+	struct seal_key_file file;
+	uint8_t *bytes;
+	size_t size;
+
+	assert_ok(seal_key_write(io_system(), f->dir, f->store_id, 7, NULL, f->next));
+	assert_ok(read_key(f, &file));
+	assert_null(file.first);
+	assert_memory_equal(file.next, f->next, sizeof(*f->next));
+	seal_key_file_release(&file);
+	bytes = file_read(f->path, &size);
+	assert_memory_equal(bytes, "inkfsKEY\0\0\0\1\0\0\0\7\0\0\0\2", 20);
+	assert_true(bytes_are_zero(bytes + 48, 32));
+	free(bytes);
+}
+
 static void the_file_is_for_its_owner_alone_even_if_the_old_one_was_not(void **state)
 {
 	struct fixture *f = *state;
@@ -305,6 +323,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_file_with_both_seeds_comes_back_and_is_as_the_format_says, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(the_file_of_a_rekey_under_way_lacks_the_first_seed,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			the_file_is_for_its_owner_alone_even_if_the_old_one_was_not, setup,
 			teardown),
