@@ -5,8 +5,8 @@
 #include "filter.h"
 #include "format.h"
 #include "open.h"
+#include "outlet.h"
 #include "records.h"
-#include "state.h"
 #include "text.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@
  * A live log is looked at, not watched: a watch would cost the writer a little at every write, and works on no network
  * file system.  A record is shown when a seal covers it, which takes up to 100 ms anyway.
  */
-enum { LOOK_MS_MIN = 10, LOOK_MS_MAX = 200, STUCK_MS = 5000, PENDING_SIZE = 1 << 18 };
+enum { LOOK_MS_MIN = 10, LOOK_MS_MAX = 200, STUCK_MS = 5000 };
 
 struct log {
 	struct filter filter;
@@ -33,17 +33,8 @@ struct log {
 
 	struct target target;
 	struct records records;
-	struct state state;
-	struct line line;     /* what is to be printed */
-	size_t signed_size;   /* of it, about records that a seal covers */
-	uint64_t signed_next; /* the record behind them */
-	uint8_t signed_leaf[INK_HASH_SIZE];
-	bool has_signed;
-	uint64_t skip_size;   /* of the output, that stands there already */
-	uint64_t output_size; /* of a file, so far */
-	bool is_file;
+	struct outlet outlet;
 	struct line path, second_path;
-	struct line host;
 };
 
 static volatile sig_atomic_t is_ending;
@@ -52,62 +43,6 @@ static void on_signal(int number)
 {
 	(void)number;
 	is_ending = 1;
-}
-
-/* --- output -------------------------------------------------------------------------- */
-
-/* With a state or while following, nobody is shown what is not signed. */
-static bool holds_unsigned(const struct log *log)
-{
-	return log->is_following || log->state_path;
-}
-
-static bool put_out(struct log *log, size_t size)
-{
-	size_t skipped = log->skip_size < size ? (size_t)log->skip_size : size;
-
-	log->skip_size -= skipped;
-	fwrite(log->line.data + skipped, 1, size - skipped, stdout);
-	log->output_size += size - skipped;
-	memmove(log->line.data, log->line.data + size, log->line.size - size);
-	log->line.size -= size;
-	log->signed_size = 0;
-	return !ferror(stdout);
-}
-
-/* What stands in the output now is all of the records before @next_seq. */
-static bool keep_state(struct log *log, uint64_t next_seq, const uint8_t *leaf)
-{
-	struct state *state = &log->state;
-
-	if (!log->state_path || (state->is_found && state->next_seq == next_seq))
-		return true;
-	if (log->is_file && fdatasync(STDOUT_FILENO) != 0 && errno != EINVAL) {
-		complain("cannot sync the output: %s", strerror(errno));
-		return false;
-	}
-	state->is_found = true;
-	state->next_seq = next_seq;
-	memcpy(state->leaf, leaf, INK_HASH_SIZE);
-	state->output_size = log->output_size;
-	snprintf(state->format, sizeof(state->format), "%s", log->format->name);
-	snprintf(state->host, sizeof(state->host), "%.*s",
-		 (int)(log->host.size < sizeof(state->host) ? log->host.size : 0),
-		 log->host.size > 0 ? log->host.data : "");
-	return state_keep(state);
-}
-
-/* Print what may be printed, and say how far that was. */
-static bool flush_log(struct log *log)
-{
-	if (!put_out(log, holds_unsigned(log) ? log->signed_size : log->line.size))
-		return false;
-	if (fflush(stdout) != 0)
-		return false;
-	/* While what is printed stands there already, the output is ahead of the records. */
-	if (!log->has_signed || log->skip_size > 0)
-		return true;
-	return keep_state(log, log->signed_next, log->signed_leaf);
 }
 
 /* --- one record ------------------------------------------------------------------------ */
@@ -169,20 +104,20 @@ static void put_record(struct log *log, bool has_path)
 			     (header->inode != 0 && header->kind != INK_DENIED &&
 			      replay_is_folder(records->replay, header->inode)),
 		.replay = records->replay,
-		.host = { log->host.data, (uint32_t)log->host.size },
+		.host = { log->outlet.host.data, (uint32_t)log->outlet.host.size },
 		.origin = { records->origin, (uint32_t)strlen(records->origin) },
 		.is_pretty = log->color == COLOR_ALWAYS,
 	};
 
-	log->format->put(&log->line, &event);
+	log->format->put(&log->outlet.line, &event);
 }
 
 static void note_host(struct log *log)
 {
 	struct ink_str host = log->records.body->mount.host;
 
-	log->host.size = 0;
-	line_put(&log->host, host.data, host.size);
+	log->outlet.host.size = 0;
+	line_put(&log->outlet.host, host.data, host.size);
 }
 
 static void take_record(struct log *log)
@@ -221,40 +156,25 @@ static bool is_beyond(const struct log *log)
 
 /* --- all of them ----------------------------------------------------------------------- */
 
-/* After a record was taken in: is what is in the line signed now? */
-static bool note_signed(struct log *log)
-{
-	const struct records *records = &log->records;
-
-	if (records->sealed_count != records->next_seq)
-		return log->line.size < PENDING_SIZE || holds_unsigned(log) || flush_log(log);
-	log->signed_size = log->line.size;
-	log->signed_next = records->next_seq;
-	log->has_signed = true;
-	memcpy(log->signed_leaf, records->leaf, INK_HASH_SIZE);
-	return log->line.size < PENDING_SIZE || flush_log(log);
-}
-
 enum outcome { OUTCOME_END, OUTCOME_BAD, OUTCOME_BEYOND, OUTCOME_FAILED };
 
 static enum outcome read_on(struct log *log)
 {
+	struct records *records = &log->records;
+	bool is_first = records->next_seq == records->first_seq;
 	enum records_step step;
-	bool is_first = log->records.next_seq == log->records.first_seq;
 
-	while ((step = records_next(&log->records)) == RECORDS_RECORD) {
+	while ((step = records_next(records)) == RECORDS_RECORD) {
 		bool is_last = is_beyond(log);
 
 		take_record(log);
-		if (log->line.has_failed) {
-			complain("out of memory");
-			return OUTCOME_FAILED;
-		}
-		if (!records_accept(&log->records) || !note_signed(log))
+		if (!records_accept(records) ||
+		    !outlet_take(&log->outlet, records->next_seq, records->leaf,
+				 records->sealed_count == records->next_seq))
 			return OUTCOME_FAILED;
 		/* The first line at once; who looks for one thing need not wait for the next. */
-		if (is_first && log->line.size > 0 && !holds_unsigned(log)) {
-			if (!flush_log(log))
+		if (is_first && log->outlet.line.size > 0 && !log->outlet.holds_unsigned) {
+			if (!outlet_flush(&log->outlet))
 				return OUTCOME_FAILED;
 			is_first = false;
 		}
@@ -263,7 +183,7 @@ static enum outcome read_on(struct log *log)
 		if (is_ending)
 			return OUTCOME_END;
 	}
-	if (step == RECORDS_FAILED || !flush_log(log))
+	if (step == RECORDS_FAILED || !outlet_flush(&log->outlet))
 		return OUTCOME_FAILED;
 	return step == RECORDS_BAD ? OUTCOME_BAD : OUTCOME_END;
 }
@@ -303,13 +223,13 @@ static bool finish(struct log *log, enum outcome outcome)
 {
 	const struct records *records = &log->records;
 
-	if (outcome == OUTCOME_FAILED || !flush_log(log))
+	if (outcome == OUTCOME_FAILED || !outlet_flush(&log->outlet))
 		return false;
 	if (outcome != OUTCOME_BEYOND && !is_whole(log))
 		return false;
 	if (!say_damage(log))
 		return false;
-	if (outcome != OUTCOME_BEYOND && !holds_unsigned(log) &&
+	if (outcome != OUTCOME_BEYOND && !log->outlet.holds_unsigned &&
 	    records->next_seq > records->sealed_count)
 		complain("note: no signature covers the last %" PRIu64 " of %" PRIu64
 			 " records yet",
@@ -356,78 +276,22 @@ static bool follow(struct log *log)
 		if (!wait_ms(wait))
 			return false;
 	}
-	return flush_log(log) && say_damage(log);
-}
-
-/* --- going on ---------------------------------------------------------------------------- */
-
-static bool check_output(struct log *log)
-{
-	const struct state *state = &log->state;
-	struct stat status;
-
-	if (fstat(STDOUT_FILENO, &status) != 0 || !S_ISREG(status.st_mode))
-		return true;
-	log->is_file = true;
-	log->output_size = (uint64_t)lseek(STDOUT_FILENO, 0, SEEK_END);
-	/* A file that is shorter was begun anew (rotated). */
-	if (state->is_found && log->output_size > state->output_size)
-		log->skip_size = log->output_size - state->output_size;
-	return true;
-}
-
-static bool load_state(struct log *log)
-{
-	if (!log->state_path)
-		return true;
-	if (!state_load(&log->state, log->state_path))
-		return false;
-	if (log->state.is_found) {
-		if (strcmp(log->state.format, log->format->name) != 0) {
-			complain("%s: the output so far is in the format %s", log->state_path,
-				 log->state.format);
-			return false;
-		}
-		log->filter.from_seq = log->state.next_seq;
-		if (strcmp(log->state.host, "-") != 0)
-			line_puts(&log->host, log->state.host);
-	}
-	return check_output(log);
-}
-
-/* Does the log still hold the record that was exported last? */
-static bool check_state(const struct log *log)
-{
-	const struct state *state = &log->state;
-
-	if (!state->is_found)
-		return true;
-	if (log->records.next_seq == state->next_seq &&
-	    memcmp(log->records.leaf, state->leaf, INK_HASH_SIZE) == 0)
-		return true;
-	complain(
-		"%s: record %" PRIu64
-		" does not follow what was exported: another store, or one whose end was cut; run 'inkfs verify', then go on with another state file and --after",
-		log->state_path, state->next_seq);
-	return false;
+	return outlet_flush(&log->outlet) && say_damage(log);
 }
 
 static bool run_on(struct log *log)
 {
-	bool is_good, has_heading;
+	struct outlet *outlet = &log->outlet;
+	bool is_good;
 
-	if (!load_state(log) ||
-	    !records_open(&log->records, log->target.store, &log->filter, &log->options))
+	if (!outlet_init(outlet, log->format->name, log->state_path, log->is_following))
 		return false;
-	is_good = check_state(log);
-	/* A heading is printed once, at the start of the output. */
-	has_heading = log->format->heading && (!log->state.is_found || log->state.output_size == 0);
-	if (is_good && !log->state.is_found)
-		is_good = keep_state(log, log->records.next_seq, log->records.leaf);
-	if (is_good && has_heading) {
-		line_puts(&log->line, log->format->heading);
-		log->signed_size = log->line.size;
-	}
+	if (outlet->state.is_found)
+		log->filter.from_seq = outlet->state.next_seq;
+	if (!records_open(&log->records, log->target.store, &log->filter, &log->options))
+		return false;
+	is_good = outlet_begin(outlet, log->format->heading, log->records.next_seq,
+			       log->records.leaf);
 	if (is_good)
 		is_good = log->is_following ? follow(log) : finish(log, read_on(log));
 	records_close(&log->records);
@@ -514,10 +378,9 @@ static int run(int argc, char **argv)
 		sigaction(SIGINT, &action, NULL);
 	}
 	is_good = run_on(&log);
-	line_release(&log.line);
+	outlet_release(&log.outlet);
 	line_release(&log.path);
 	line_release(&log.second_path);
-	line_release(&log.host);
 	filter_release(&log.filter);
 	target_release(&log.target);
 	return is_good ? EXIT_GOOD : EXIT_BAD;

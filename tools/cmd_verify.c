@@ -51,10 +51,9 @@ static void release_args(struct verify_args *args)
 
 static bool parse_threads(const char *text, unsigned *ret_count)
 {
-	char *end;
-	unsigned long count = strtoul(text, &end, 10);
+	uint64_t count;
 
-	if (*text < '0' || *text > '9' || *end || count < 1 || count > THREADS_MAX) {
+	if (!parse_u64(text, &count) || count < 1 || count > THREADS_MAX) {
 		usage_error("verify", "--threads takes a number from 1 to %d", THREADS_MAX);
 		return false;
 	}

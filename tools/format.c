@@ -83,9 +83,9 @@ static void put_pretty_head(struct line *line, const struct event *event)
 {
 	static const char off[] = "\x1b[0m";
 	uint8_t kind = event->header->kind;
-	size_t from = line->size;
-	struct line seq = { 0 };
 	const char *color = "\x1b[32m";
+	struct line seq = { 0 };
+	size_t from;
 
 	line_u64(&seq, event->header->seq);
 	for (size_t i = seq.size; i < SEQ_WIDTH; i++)

@@ -13,31 +13,53 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LINE_SIZE_MAX = 512 };
+enum { LINE_SIZE_MAX = 512, WORD_COUNT = 6 };
+
+static int hex_digit(char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *at = c ? strchr(digits, c) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
 
 static bool parse_leaf(const char *digits, uint8_t leaf[static INK_HASH_SIZE])
 {
+	if (strlen(digits) != 2 * INK_HASH_SIZE)
+		return false;
 	for (size_t i = 0; i < INK_HASH_SIZE; i++) {
-		unsigned byte;
+		int high = hex_digit(digits[2 * i]), low = hex_digit(digits[2 * i + 1]);
 
-		if (sscanf(digits + 2 * i, "%2x", &byte) != 1)
+		if (high < 0 || low < 0)
 			return false;
-		leaf[i] = (uint8_t)byte;
+		leaf[i] = (uint8_t)(high << 4 | low);
 	}
 	return true;
 }
 
-static bool parse(struct state *state, const char *text)
+static bool copy_word(char *to, size_t size, const char *word)
 {
-	char leaf[2 * INK_HASH_SIZE + 1];
-	int end = 0;
+	return word[0] != '\0' && (size_t)snprintf(to, size, "%s", word) < size;
+}
 
-	return sscanf(text,
-		      "inkfs-state/1 %" SCNu64 " %64[0-9a-f] %" SCNu64 " %15[a-z] %255[^\n]%n",
-		      &state->next_seq, leaf, &state->output_size, state->format, state->host,
-		      &end) == 5 &&
-	       strlen(leaf) == 2 * INK_HASH_SIZE && strcmp(text + end, "\n") == 0 &&
-	       parse_leaf(leaf, state->leaf);
+/* The words of the one line of @text, which is cut into them; a host may hold spaces. */
+static bool parse(struct state *state, char *text)
+{
+	char *words[WORD_COUNT], *feed = strchr(text, '\n');
+
+	if (!feed || feed[1] != '\0')
+		return false;
+	*feed = '\0';
+	for (int i = 0; i < WORD_COUNT - 1; i++) {
+		words[i] = strsep(&text, " ");
+		if (!text)
+			return false;
+	}
+	words[WORD_COUNT - 1] = text;
+	return strcmp(words[0], "inkfs-state/1") == 0 && parse_u64(words[1], &state->next_seq) &&
+	       parse_leaf(words[2], state->leaf) && parse_u64(words[3], &state->output_size) &&
+	       copy_word(state->format, sizeof(state->format), words[4]) &&
+	       copy_word(state->host, sizeof(state->host), words[5]);
 }
 
 bool state_load(struct state *state, const char *path)
