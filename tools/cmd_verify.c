@@ -61,6 +61,16 @@ static bool parse_threads(const char *text, unsigned *ret_count)
 	return true;
 }
 
+static bool name_checkpoint(struct verify_args *args, char *path)
+{
+	if (args->path_count == CHECKPOINT_COUNT_MAX) {
+		usage_error("verify", "more than %d checkpoints", CHECKPOINT_COUNT_MAX);
+		return false;
+	}
+	args->paths[args->path_count++] = path;
+	return true;
+}
+
 static bool parse_args(int argc, char **argv, struct verify_args *args)
 {
 	static const struct option longs[] = { { "key", required_argument, NULL, 'k' },
@@ -89,14 +99,12 @@ static bool parse_args(int argc, char **argv, struct verify_args *args)
 				return false;
 			}
 			args->since = optarg;
-			/* fallthrough */
-		case 'c':
-			if (args->path_count == CHECKPOINT_COUNT_MAX) {
-				usage_error("verify", "more than %d checkpoints",
-					    CHECKPOINT_COUNT_MAX);
+			if (!name_checkpoint(args, optarg))
 				return false;
-			}
-			args->paths[args->path_count++] = optarg;
+			break;
+		case 'c':
+			if (!name_checkpoint(args, optarg))
+				return false;
 			break;
 		case 'j': is_json = true; break;
 		case 'q': is_quiet = true; break;

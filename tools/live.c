@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "live.h"
 
+#include "text.h"
+
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +32,7 @@ static bool get_text(const json_t *object, const char *name, char ret_text[stati
 
 	if (!text || strlen(text) >= INK_VKEY_SIZE)
 		return false;
-	strcpy(ret_text, text);
+	memcpy(ret_text, text, strlen(text) + 1);
 	return true;
 }
 
@@ -38,13 +40,7 @@ static bool get_id(const json_t *object, uint8_t ret_id[static INK_STORE_ID_SIZE
 {
 	const char *text = json_string_value(json_object_get(object, "store_id"));
 
-	if (!text || strlen(text) != 2 * (size_t)INK_STORE_ID_SIZE)
-		return false;
-	for (size_t i = 0; i < INK_STORE_ID_SIZE; i++) {
-		if (sscanf(text + 2 * i, "%2hhx", &ret_id[i]) != 1)
-			return false;
-	}
-	return true;
+	return text && text_unhex(text, ret_id, INK_STORE_ID_SIZE);
 }
 
 static bool decode(const json_t *object, struct ink_status *ret_status)

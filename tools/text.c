@@ -241,3 +241,17 @@ void text_hex(const uint8_t *bytes, size_t size, char *ret_text)
 		sprintf(ret_text + 2 * i, "%02x", bytes[i]);
 	ret_text[2 * size] = '\0';
 }
+
+bool text_unhex(const char *text, uint8_t *ret_bytes, size_t size)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < 2 * size; i++) {
+		const char *digit = text[i] ? strchr(digits, text[i]) : NULL;
+
+		if (!digit)
+			return false;
+		ret_bytes[i / 2] = (uint8_t)(ret_bytes[i / 2] << 4 | (digit - digits));
+	}
+	return text[2 * size] == '\0';
+}

@@ -51,5 +51,7 @@ void text_time(int64_t wall_ns, char ret_text[static TEXT_TIME_SIZE]);
 void text_size(uint64_t bytes, char ret_text[static TEXT_SIZE_SIZE]);
 /* @size bytes as 2 * @size hexadecimal digits and NUL. */
 void text_hex(const uint8_t *bytes, size_t size, char *ret_text);
+/* The reverse, of lower-case digits.  false: there are fewer than 2 * @size, or others behind them. */
+bool text_unhex(const char *text, uint8_t *ret_bytes, size_t size);
 
 #endif

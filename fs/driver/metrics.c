@@ -86,9 +86,9 @@ static void seconds(FILE *out, const char *name, uint64_t ns)
 static void print_refusals(const struct ink_status *status, FILE *out)
 {
 	head(out, "refusals_total", "counter", "Operations refused since mounting.");
-	for (uint16_t op = 1; op <= INK_OP_LAST; op++)
+	for (unsigned op = 1; op <= INK_OP_LAST; op++)
 		fprintf(out, "inkfs_refusals_total{operation=\"%s\"} %" PRIu64 "\n",
-			ink_op_name(op), status->refusals_by_op[op]);
+			ink_op_name((uint16_t)op), status->refusals_by_op[op]);
 }
 
 static void print_errors(struct metrics *metrics, FILE *out)

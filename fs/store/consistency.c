@@ -91,7 +91,7 @@ enum ink_err ink_consistency_make(const char *path, const char *vkey,
 {
 	struct tlog_text text = { .checkpoint = { new_one->data, (uint32_t)new_one->size } };
 	struct succession keys;
-	struct pair pair;
+	struct pair pair = { 0 };
 	bool is_new = false, is_good = false;
 	struct put put;
 	enum ink_err err =
@@ -133,7 +133,7 @@ enum ink_err ink_consistency_check(const char *vkey, const struct ink_checkpoint
 	struct ink_str bytes = { proof->data, (uint32_t)proof->size };
 	struct ink_checkpoint_text inside = { .name = proof->name };
 	struct tlog_text text = { 0 };
-	struct pair pair;
+	struct pair pair = { 0 };
 	enum ink_err err;
 
 	if (proof->size > INK_CONSISTENCY_SIZE_MAX ||

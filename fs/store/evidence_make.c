@@ -90,10 +90,11 @@ static enum ink_err add_record(struct make *m, const struct ink_record *record)
 /* What the index or the log says does not hold; the caller tries again without the index. */
 static enum ink_err not_sound(struct make *m, uint64_t seq)
 {
-	return error_set(
+	(void)error_set(
 		m->error, INK_ERR_DAMAGED,
 		"%s: record %llu is not readable or not the one that was signed; 'inkfs verify' says what is wrong",
 		m->path, (unsigned long long)seq);
+	return INK_ERR_DAMAGED;
 }
 
 static enum ink_err read_record(struct make *m, uint64_t seq, const struct ink_record **ret_record)
@@ -105,16 +106,20 @@ static enum ink_err read_record(struct make *m, uint64_t seq, const struct ink_r
 		err = ink_reader_seek(m->reader, place, seq);
 	if (err == INK_OK)
 		err = ink_reader_next(m->reader, ret_record);
-	if (err == INK_ERR_IO)
-		return error_io(m->error, m->path, "reading the log");
+	if (err == INK_ERR_IO) {
+		(void)error_io(m->error, m->path, "reading the log");
+		return INK_ERR_IO;
+	}
 	if (err != INK_OK || !*ret_record || (*ret_record)->header.seq != seq ||
 	    (*ret_record)->is_damaged)
 		return not_sound(m, seq);
-	if ((*ret_record)->is_erased)
-		return error_set(
+	if ((*ret_record)->is_erased) {
+		(void)error_set(
 			m->error, INK_ERR_NOT_FOUND,
 			"the body of record %llu was erased, so there is nothing to be shown",
 			(unsigned long long)seq);
+		return INK_ERR_NOT_FOUND;
+	}
 	return INK_OK;
 }
 
@@ -168,7 +173,7 @@ static enum ink_err add_cover(struct make *m, uint64_t seq)
 
 static enum ink_err add_links(struct make *m)
 {
-	const struct ink_record *record;
+	const struct ink_record *record = NULL;
 	enum ink_err err = INK_OK;
 
 	for (size_t i = 0; i <= m->link_count && err == INK_OK && !m->request->is_short; i++) {
@@ -181,7 +186,7 @@ static enum ink_err add_links(struct make *m)
 
 static enum ink_err add_shown(struct make *m, uint64_t seq, enum evidence_role role)
 {
-	const struct ink_record *record;
+	const struct ink_record *record = NULL;
 	uint8_t byte = (uint8_t)role;
 	enum ink_err err = read_record(m, seq, &record);
 

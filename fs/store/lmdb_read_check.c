@@ -273,7 +273,7 @@ static enum ink_err check_page(struct check *check, uint64_t number, unsigned le
 {
 	bool is_leaf = level + 1 == check->tree->depth;
 	uint8_t *page = page_at(check, level);
-	struct node node, next;
+	struct node node = { 0 }, next = { 0 };
 	unsigned count = 0;
 	size_t size;
 	enum ink_err err = load(check, number, is_leaf, page, &count);

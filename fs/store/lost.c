@@ -22,18 +22,18 @@ void ink_lost_name(uint64_t seq, unsigned number, char ret_name[static INK_LOST_
 bool lost_name_parse(const char *name, uint64_t *ret_seq, unsigned *ret_number)
 {
 	char again[INK_LOST_NAME_SIZE];
-	unsigned number = 0;
-	uint64_t seq;
+	char *end;
+	uint64_t seq = strtoull(name, &end, 10);
+	unsigned long number = *end == '.' ? strtoul(end + 1, &end, 10) : 0;
 
-	if (sscanf(name, "%20" SCNu64 ".%2u.tail", &seq, &number) < 1 ||
-	    number >= INK_LOST_COUNT_MAX)
+	if (number >= INK_LOST_COUNT_MAX)
 		return false;
 	/* There is one way to write each. */
-	ink_lost_name(seq, number, again);
+	ink_lost_name(seq, (unsigned)number, again);
 	if (strcmp(name, again) != 0)
 		return false;
 	*ret_seq = seq;
-	*ret_number = number;
+	*ret_number = (unsigned)number;
 	return true;
 }
 

@@ -371,7 +371,7 @@ static bool start_at(struct walk_ahead *ahead, uint32_t segment, uint64_t pos)
 	if (ahead->reader.file && ahead->reader.segment == segment)
 		ahead->reader.pos = pos;
 	else
-		is_there = open_segment(ahead, segment, pos);
+		(void)open_segment(ahead, segment, pos);
 	ahead->reader.has_key = false;
 	pthread_mutex_lock(&ahead->lock);
 	ahead->is_reading = false;

@@ -70,7 +70,7 @@ static void journal_map(struct sink *sink)
 	header = mmap(NULL, JOURNAL_HEADER_SIZE, PROT_READ, MAP_SHARED, sink->file_fd, 0);
 	if (header == MAP_FAILED)
 		die("mmap");
-	sink->entry_count = (const volatile uint64_t *)(header + JOURNAL_OFF_ENTRY_COUNT);
+	sink->entry_count = (const volatile void *)(header + JOURNAL_OFF_ENTRY_COUNT);
 }
 
 /* How many of our lines are in the file. */

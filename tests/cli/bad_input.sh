@@ -218,7 +218,7 @@ END
 run 1 "$inkfs" verify bad
 out_has "EVIDENCE index "
 run 1 timeout 20 "$inkfs" ls bad
-err_has "is not what was recorded; 'inkfs verify'"
+err_has "is damaged or of another version; 'inkfs reindex"
 run 0 "$inkfs" reindex bad
 run 0 "$inkfs" verify bad --key @vkey
 run 0 "$inkfs" ls bad
