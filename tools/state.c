@@ -15,28 +15,6 @@
 
 enum { LINE_SIZE_MAX = 512, WORD_COUNT = 6 };
 
-static int hex_digit(char c)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *at = c ? strchr(digits, c) : NULL;
-
-	return at ? (int)(at - digits) : -1;
-}
-
-static bool parse_leaf(const char *digits, uint8_t leaf[static INK_HASH_SIZE])
-{
-	if (strlen(digits) != 2 * INK_HASH_SIZE)
-		return false;
-	for (size_t i = 0; i < INK_HASH_SIZE; i++) {
-		int high = hex_digit(digits[2 * i]), low = hex_digit(digits[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		leaf[i] = (uint8_t)(high << 4 | low);
-	}
-	return true;
-}
-
 static bool copy_word(char *to, size_t size, const char *word)
 {
 	return word[0] != '\0' && (size_t)snprintf(to, size, "%s", word) < size;
@@ -57,7 +35,8 @@ static bool parse(struct state *state, char *text)
 	}
 	words[WORD_COUNT - 1] = text;
 	return strcmp(words[0], "inkfs-state/1") == 0 && parse_u64(words[1], &state->next_seq) &&
-	       parse_leaf(words[2], state->leaf) && parse_u64(words[3], &state->output_size) &&
+	       text_unhex(words[2], state->leaf, INK_HASH_SIZE) &&
+	       parse_u64(words[3], &state->output_size) &&
 	       copy_word(state->format, sizeof(state->format), words[4]) &&
 	       copy_word(state->host, sizeof(state->host), words[5]);
 }

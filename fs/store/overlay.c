@@ -64,7 +64,8 @@ static void *take(struct overlay *overlay, size_t size)
 
 int key_compare(const void *a, size_t a_size, const void *b, size_t b_size)
 {
-	int order = memcmp(a, b, a_size < b_size ? a_size : b_size);
+	size_t size = a_size < b_size ? a_size : b_size;
+	int order = size > 0 ? memcmp(a, b, size) : 0; /* no key at all is the lowest */
 
 	if (order != 0)
 		return order;
