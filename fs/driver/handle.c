@@ -102,6 +102,9 @@ void handle_close(struct driver *driver, struct handle *handle)
 	if (!handle->text)
 		close_in_store(driver, handle);
 	list_remove(&driver->handles, handle);
+	/* Its last reader has his answer, but the thread that gave it may not have come back from giving. */
+	pthread_mutex_lock(&handle->lock);
+	pthread_mutex_unlock(&handle->lock);
 	handle_free(handle);
 }
 

@@ -152,12 +152,14 @@ void live_open(fuse_req_t req, uint64_t inode, struct fuse_file_info *info)
 		handle_close(driver, handle);
 }
 
-void live_read(fuse_req_t req, size_t size, off_t offset, const struct handle *handle)
+void live_read(fuse_req_t req, size_t size, off_t offset, struct handle *handle)
 {
 	size_t at = (uint64_t)offset < handle->text_size ? (size_t)offset : handle->text_size;
 	size_t left = handle->text_size - at;
 
+	pthread_mutex_lock(&handle->lock);
 	fuse_reply_buf(req, handle->text + at, size < left ? size : left);
+	pthread_mutex_unlock(&handle->lock);
 }
 
 /* Cookies: 1 is ".", 2 "..", then the files. */

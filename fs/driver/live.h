@@ -25,7 +25,7 @@ struct ink_str live_recorded_name(uint64_t parent, const char *name);
 void live_lookup(fuse_req_t req, uint64_t parent, const char *name);
 void live_getattr(fuse_req_t req, uint64_t inode);
 void live_open(fuse_req_t req, uint64_t inode, struct fuse_file_info *info);
-void live_read(fuse_req_t req, size_t size, off_t offset, const struct handle *handle);
+void live_read(fuse_req_t req, size_t size, off_t offset, struct handle *handle);
 void live_readdir(fuse_req_t req, size_t size, off_t offset, bool is_plus);
 
 #endif
