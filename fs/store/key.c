@@ -183,16 +183,21 @@ enum ink_err seal_key_write(const struct io *io, const char *dir, const uint8_t 
 	return err;
 }
 
-static enum ink_err check_file(const struct stat *st, const char *path, struct ink_error *ret_error)
+static enum ink_err check_file(const struct stat *st, const char *path, bool is_credential,
+			       struct ink_error *ret_error)
 {
+	/* systemd keeps credentials as root's, in a folder of the service alone, and lets its user read them by an ACL. */
+	bool is_own = st->st_uid == geteuid() || (is_credential && st->st_uid == 0);
+	mode_t refused = is_credential ? 037 : 077;
+
 	if (!S_ISREG(st->st_mode))
 		return error_set(ret_error, INK_ERR_KEY, "%s is not a regular file", path);
-	if (st->st_uid != geteuid())
+	if (!is_own)
 		return error_set(
 			ret_error, INK_ERR_KEY,
 			"%s belongs to uid %u, not to uid %u who runs this; run as its owner or chown it",
 			path, st->st_uid, geteuid());
-	if (st->st_mode & 077)
+	if (st->st_mode & refused)
 		return error_set(
 			ret_error, INK_ERR_KEY,
 			"%s may be read or written by others (mode %04o); chmod 0600 it, and think who may have read it",
@@ -255,7 +260,7 @@ enum ink_err seal_key_read(const struct io *io, const char *dir, const uint8_t *
 	if (io->stat(io->ctx, fd, &st) != 0)
 		err = error_io(ret_error, path, "stat");
 	else
-		err = check_file(&st, path, ret_error);
+		err = check_file(&st, path, false, ret_error);
 	if (err == INK_OK && st.st_size != SEAL_KEY_SIZE)
 		err = error_set(ret_error, INK_ERR_KEY,
 				"%s is not a seal key file (%lld bytes instead of %d)", path,
@@ -303,22 +308,39 @@ static struct key_pair *log_key_decode(const char *line, size_t size, const char
 	return key;
 }
 
+/* log.key in @dir; where there is none, the credential that a service manager hands over. */
+static int open_log_key(const struct io *io, const char *dir, char path[static PATH_MAX],
+			bool *ret_is_credential)
+{
+	const char *credentials = secure_getenv("CREDENTIALS_DIRECTORY");
+	int fd;
+
+	*ret_is_credential = false;
+	if (snprintf(path, PATH_MAX, "%s/log.key", dir) >= PATH_MAX) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	fd = io->open(io->ctx, path, O_RDONLY | O_NONBLOCK, 0);
+	if (fd >= 0 || errno != ENOENT || !credentials ||
+	    strlen(credentials) + sizeof("/" LOG_KEY_CREDENTIAL) > PATH_MAX)
+		return fd;
+	snprintf(path, PATH_MAX, "%s/" LOG_KEY_CREDENTIAL, credentials);
+	*ret_is_credential = true;
+	return io->open(io->ctx, path, O_RDONLY | O_NONBLOCK, 0);
+}
+
 enum ink_err log_key_read(const struct io *io, const char *dir, const char *vkey,
 			  struct key_pair **ret_key, struct ink_error *ret_error)
 {
 	enum { LINE_SIZE = 1024 };
 	char path[PATH_MAX], again[INK_VKEY_SIZE], *line;
 	struct key_pair *key = NULL;
+	bool is_credential;
 	struct stat st;
 	enum ink_err err;
 	size_t size = 0;
-	int fd;
+	int fd = open_log_key(io, dir, path, &is_credential);
 
-	if (snprintf(path, sizeof(path), "%s/log.key", dir) >= (int)sizeof(path)) {
-		errno = ENAMETOOLONG;
-		return error_io(ret_error, dir, "path of the key file");
-	}
-	fd = io->open(io->ctx, path, O_RDONLY | O_NONBLOCK, 0);
 	if (fd < 0)
 		return error_set(ret_error, INK_ERR_KEY, "cannot open the log key %s: %s", path,
 				 errno == ELOOP ? "it is a symbolic link" : strerror(errno));
@@ -327,7 +349,7 @@ enum ink_err log_key_read(const struct io *io, const char *dir, const char *vkey
 	    io_read(io, fd, line, LINE_SIZE, 0, &size) != INK_OK)
 		err = error_io(ret_error, path, "cannot read");
 	else
-		err = check_file(&st, path, ret_error);
+		err = check_file(&st, path, is_credential, ret_error);
 	if (err == INK_OK) {
 		key = log_key_decode(line, size, vkey);
 		if (key)

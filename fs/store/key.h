@@ -25,12 +25,16 @@ void key_free(struct key_pair *key);
 void key_sign(const struct key_pair *key, const uint8_t *message, size_t size,
 	      uint8_t ret_signature[static INK_SIGNATURE_SIZE]);
 
+#define LOG_KEY_CREDENTIAL "inkfs.log.key"
+
 /* FORMAT.md section 8.  Refuses an existing file. */
 INK_MUST_CHECK enum ink_err log_key_write(const struct io *io, const char *dir, const char *origin,
 					  const struct key_pair *key);
 
 /*
- * Read log.key of the store whose verification key is @vkey.  Refuses what seal_key_read() refuses.
+ * Read log.key of the store whose verification key is @vkey.  Where @dir has none, it is the file LOG_KEY_CREDENTIAL in the
+ * folder that $CREDENTIALS_DIRECTORY names (systemd's LoadCredential=): only the seal key is ever written, so this one
+ * may lie where nothing can be.  Refuses what seal_key_read() refuses; a credential may be root's, and read by an ACL.
  * INK_ERR_KEY with a sentence in @ret_error.
  */
 INK_MUST_CHECK enum ink_err log_key_read(const struct io *io, const char *dir, const char *vkey,

@@ -69,8 +69,13 @@ enum ink_err store_begin_session(struct ink_store *store, const struct recover_r
 {
 	enum ink_err err = store_record_recovery(store, result);
 
-	if (err == INK_OK)
+	if (err == INK_OK) {
 		err = store_change_epoch(store, INK_SEAL_MOUNT);
+		/* Unless it was the log. */
+		if (err == INK_ERR_IO && !store->has_failed)
+			return error_io(error, store->keys_dir,
+					"cannot begin to write with a new seal key");
+	}
 	if (err == INK_OK) {
 		pthread_mutex_lock(&store->lock);
 		err = record_mount(store);
