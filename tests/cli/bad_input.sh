@@ -218,11 +218,7 @@ END
 run 1 "$inkfs" verify bad
 out_has "EVIDENCE index "
 run 1 timeout 20 "$inkfs" ls bad
-<<<<<<< Updated upstream
 err_has "is damaged or of another version; 'inkfs reindex"
-=======
-err_has "; 'inkfs reindex "
->>>>>>> Stashed changes
 run 0 "$inkfs" reindex bad
 run 0 "$inkfs" verify bad --key @vkey
 run 0 "$inkfs" ls bad
