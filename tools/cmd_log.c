@@ -286,8 +286,10 @@ static bool run_on(struct log *log)
 
 	if (!outlet_init(outlet, log->format->name, log->state_path, log->is_following))
 		return false;
-	if (outlet->state.is_found)
+	if (outlet->state.is_found) {
 		log->filter.from_seq = outlet->state.next_seq;
+		log->options.is_continued = true;
+	}
 	if (!records_open(&log->records, log->target.store, &log->filter, &log->options))
 		return false;
 	is_good = outlet_begin(outlet, log->format->heading, log->records.next_seq,

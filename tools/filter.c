@@ -168,9 +168,14 @@ bool filter_has_time(const struct filter *filter, const struct ink_header *heade
 	       (!filter->has_until || header->wall_ns <= filter->until_ns);
 }
 
+bool filter_asks_actor(const struct filter *filter)
+{
+	return filter->processes.count > 0 || filter->jobs.count > 0;
+}
+
 bool filter_asks_caller(const struct filter *filter)
 {
-	return filter->uid_count > 0 || filter->processes.count > 0 || filter->jobs.count > 0;
+	return filter->uid_count > 0 || filter_asks_actor(filter);
 }
 
 static bool has_uid(const struct filter *filter, uint32_t uid)
@@ -209,7 +214,7 @@ static bool has_job(const struct filter *filter, const struct replay_actor *acto
 	return filter->jobs.count == 0;
 }
 
-static bool has_actor(const struct filter *filter, const struct replay_actor *actor)
+static bool is_asked_for(const struct filter *filter, const struct replay_actor *actor)
 {
 	return has_process(filter, actor) && has_job(filter, actor);
 }
@@ -230,14 +235,14 @@ static size_t verdict_position(const struct filter *filter, uint64_t seq)
 	return at;
 }
 
-static bool judge_actor(struct filter *filter, struct replay *replay, uint64_t seq)
+bool filter_has_actor(struct filter *filter, struct replay *replay, uint64_t seq)
 {
 	size_t at = verdict_position(filter, seq);
 	bool is_wanted;
 
 	if (at < filter->verdict_count && filter->verdicts[at].actor == seq)
 		return filter->verdicts[at].is_wanted;
-	is_wanted = has_actor(filter, replay_actor(replay, seq));
+	is_wanted = is_asked_for(filter, replay_actor(replay, seq));
 	/* Without memory it is decided anew each time. */
 	if (!array_grow((void **)&filter->verdicts, filter->verdict_count,
 			&filter->verdict_capacity, sizeof(*filter->verdicts)))
@@ -269,6 +274,5 @@ bool filter_has_caller(struct filter *filter, struct replay *replay,
 		return false;
 	if (!has_uid(filter, header->uid) && !has_login(filter, replay_actor(replay, actor)))
 		return false;
-	return (filter->processes.count == 0 && filter->jobs.count == 0) ||
-	       judge_actor(filter, replay, actor);
+	return !filter_asks_actor(filter) || filter_has_actor(filter, replay, actor);
 }

@@ -71,10 +71,47 @@ bool records_find_time(struct ink_store *store, const char *store_path, int64_t 
 	return is_good;
 }
 
-/* The first record that need be read. */
-static bool find_first(struct records *records, const struct filter *filter, uint64_t *ret_seq)
+/* Looking one up costs as much as reading some dozen records in order: where processes are many, reading is cheaper. */
+enum { ACTOR_COUNT_MAX = 4096 };
+
+struct actor_search {
+	struct filter *filter;
+	struct replay *replay;
+	unsigned count;
+	uint64_t seq; /* of the first that is asked for, or that was not looked at */
+};
+
+static bool look_at_actor(void *ctx, uint64_t seq)
 {
-	uint64_t seq = 0;
+	struct actor_search *search = ctx;
+
+	if (++search->count <= ACTOR_COUNT_MAX &&
+	    !filter_has_actor(search->filter, search->replay, seq))
+		return true;
+	search->seq = seq;
+	return false;
+}
+
+/* A process does nothing before the record that tells of it. */
+static bool find_actor(struct records *records, struct filter *filter, uint64_t *ret_seq)
+{
+	struct ink_status status;
+	struct actor_search search = { .filter = filter, .replay = records->replay };
+
+	ink_status(records->store, &status);
+	search.seq = status.record_count;
+	if (ink_each_actor(records->store, look_at_actor, &search) != INK_OK) {
+		complain("the index of processes cannot be read; try --scan, and 'inkfs verify'");
+		return false;
+	}
+	*ret_seq = search.seq;
+	return true;
+}
+
+/* The first record that need be read. */
+static bool find_first(struct records *records, struct filter *filter, uint64_t *ret_seq)
+{
+	uint64_t seq = 0, actor_seq = 0;
 
 	if (filter->has_since && !records_find_time(records->store, records->store_path,
 						    filter->since_ns < INT64_MIN + SLACK_NS
@@ -82,6 +119,9 @@ static bool find_first(struct records *records, const struct filter *filter, uin
 							    : filter->since_ns - SLACK_NS,
 						    &seq))
 		return false;
+	if (filter_asks_actor(filter) && !find_actor(records, filter, &actor_seq))
+		return false;
+	seq = seq > actor_seq ? seq : actor_seq;
 	*ret_seq = seq > filter->from_seq ? seq : filter->from_seq;
 	return true;
 }
@@ -121,7 +161,7 @@ static bool go_to(struct records *records, uint64_t seq)
 	return true;
 }
 
-static bool open_within(struct records *records, const struct filter *filter)
+static bool open_within(struct records *records, struct filter *filter, bool is_continued)
 {
 	struct ink_status status;
 	uint64_t seq;
@@ -135,10 +175,16 @@ static bool open_within(struct records *records, const struct filter *filter)
 		complain("out of memory");
 		return false;
 	}
-	return find_first(records, filter, &seq) && go_to(records, seq);
+	seq = filter->from_seq;
+	return (is_continued || find_first(records, filter, &seq)) && go_to(records, seq);
 }
 
-bool records_open(struct records *records, const char *store_path, const struct filter *filter,
+static bool has_end(const struct filter *filter)
+{
+	return filter->has_until || filter->to_seq != UINT64_MAX;
+}
+
+bool records_open(struct records *records, const char *store_path, struct filter *filter,
 		  const struct records_options *options)
 {
 	bool is_good = true;
@@ -148,20 +194,23 @@ bool records_open(struct records *records, const char *store_path, const struct 
 		return false;
 	if (options->is_unverified)
 		ink_reader_skip_digests(records->reader);
-	if (!options->is_scan && (filter->from_seq > 0 || filter->has_since)) {
-		is_good = open_within(records, filter);
+	if (!options->is_scan &&
+	    (filter->from_seq > 0 || filter->has_since || filter_asks_actor(filter))) {
+		is_good = open_within(records, filter, options->is_continued);
 	} else {
 		records->replay = replay_open();
 		if (!records->replay) {
 			complain("out of memory");
 			is_good = false;
 		}
-		if (is_good && !options->is_following)
-			ink_reader_hash_ahead(records->reader);
 	}
-	if (!is_good)
+	if (!is_good) {
 		records_close(records);
-	return is_good;
+		return false;
+	}
+	if (!options->is_following && !options->is_unverified && !has_end(filter))
+		ink_reader_hash_ahead(records->reader);
+	return true;
 }
 
 void records_close(struct records *records)

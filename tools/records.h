@@ -30,13 +30,14 @@ struct records_options {
 	bool is_unverified; /* bodies are not held against their digests */
 	bool is_scan;       /* read every record, use no index */
 	bool is_following;  /* it will be read beyond its present end */
+	bool is_continued;  /* stand before record filter->from_seq, whatever else the filter says */
 };
 
 /*
- * Stand before the first record that @filter may want, by its number or its time.  @store_path: borrowed.
+ * Stand before the first record that @filter may want, by its number, its time or the process that did it.  @store_path: borrowed.
  * false after having complained; nothing is to be released then.
  */
-bool records_open(struct records *records, const char *store_path, const struct filter *filter,
+bool records_open(struct records *records, const char *store_path, struct filter *filter,
 		  const struct records_options *options);
 void records_close(struct records *records);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the index knows of one inode, for readers that then look at the records themselves. */
+/* What the index knows of one inode, and of processes, for readers that then look at the records themselves. */
 #include "store_private.h"
 
 static enum ink_err next_link(struct ink_store *store, uint64_t inode, uint64_t cookie,
@@ -35,6 +35,36 @@ enum ink_err ink_each_name(struct ink_store *store, uint64_t inode, ink_name_fn 
 		if (!each(ctx, parent, cookie - COOKIE_BASE) || cookie == UINT64_MAX)
 			return INK_OK;
 		cookie++;
+	}
+	return err == INK_ERR_NOT_FOUND ? INK_OK : err;
+}
+
+static enum ink_err next_actor(struct ink_store *store, uint64_t from_seq, uint64_t *ret_seq)
+{
+	struct index_pair pair;
+	uint8_t key[8];
+	enum ink_err err;
+
+	be64_store(key, from_seq);
+	pthread_mutex_lock(&store->lock);
+	err = index_seek(store->index, DB_ACTORS, key, sizeof(key), false, &pair);
+	if (err == INK_OK && pair.key_size != 8)
+		err = INK_ERR_DAMAGED;
+	if (err == INK_OK)
+		*ret_seq = be64_load(pair.key);
+	pthread_mutex_unlock(&store->lock);
+	return err;
+}
+
+enum ink_err ink_each_actor(struct ink_store *store, ink_actor_fn each, void *ctx)
+{
+	uint64_t seq = 0;
+	enum ink_err err;
+
+	while ((err = next_actor(store, seq, &seq)) == INK_OK) {
+		if (!each(ctx, seq) || seq == UINT64_MAX)
+			return INK_OK;
+		seq++;
 	}
 	return err == INK_ERR_NOT_FOUND ? INK_OK : err;
 }

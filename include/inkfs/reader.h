@@ -66,6 +66,12 @@ typedef bool (*ink_name_fn)(void *ctx, uint64_t parent, uint64_t seq);
 INK_API INK_MUST_CHECK enum ink_err ink_each_name(struct ink_store *store, uint64_t inode,
 						  ink_name_fn each, void *ctx);
 
+/* The record number of one ACTOR; false ends it. */
+typedef bool (*ink_actor_fn)(void *ctx, uint64_t seq);
+/* Each process that the index knows, ascending; false from the callback ends it.  None: INK_OK too. */
+INK_API INK_MUST_CHECK enum ink_err ink_each_actor(struct ink_store *store, ink_actor_fn each,
+						   void *ctx);
+
 /* A run of APPENDs of one file that lie close together in one segment (FORMAT.md section 9, extents). */
 struct ink_run {
 	uint64_t offset; /* in the file, where the run begins */

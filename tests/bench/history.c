@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Make a store with a long history, as a build farm leaves it: history STORE RECORDS
+ * Make a store with a long history, as a build farm leaves it: history STORE RECORDS [FILES [SIZE]]
  *
- * RECORDS appends of a line of about 100 bytes to 500 files by 2,000 CI jobs, four at a time; in between, one in ten
- * thousand, somebody (uid 4242, "intruder") is refused to remove a file.  The last thing is one append to /needle.log by
- * a process of its own ("needle", uid 4243, job 102001).
+ * RECORDS appends to FILES files (500) by 2,000 CI jobs, four at a time: a line of 85 bytes each, or as many as SIZE
+ * bytes hold.  In between, one in ten thousand, somebody (uid 4242, "intruder") is refused to remove a file.  The last
+ * thing is one append to /needle.log by a process of its own ("needle", uid 4243, job 102001).
  */
-#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,14 @@
 
 #include "inkfs/store.h"
 
-enum { FILE_COUNT = 500, JOB_COUNT = 2000, AT_ONCE = 4, TURN_SIZE = 50, REFUSAL_EVERY = 10000 };
+enum {
+	FILE_COUNT_MAX = 500,
+	JOB_COUNT = 2000,
+	AT_ONCE = 4,
+	TURN_SIZE = 50,
+	LINE_SIZE = 85,
+	REFUSAL_EVERY = 10000
+};
 
 static void must(enum ink_err err, enum ink_err expected, const char *what)
 {
@@ -57,41 +64,51 @@ static uint64_t make_file(struct ink_store *store, const struct ink_caller *call
 	return attr.inode;
 }
 
-static void append(struct ink_store *store, const struct ink_caller *caller, uint64_t inode,
-		   unsigned long number)
-{
-	char line[128];
-	int size = snprintf(
-		line, sizeof(line),
-		"%010lu cc -O2 -Wall -Wextra -c -o obj/part_%06lu.o src/part_%06lu.c # as ever\n",
-		number, number % 999983, number % 999979);
+struct shape {
+	unsigned long record_count, file_count;
+	size_t record_size;
+	char *record;
+};
 
-	must(ink_append(store, caller, inode, INK_AT_END, line, (size_t)size, false), INK_OK,
-	     "append");
+/* Each line is another one; a record holds one at least. */
+static void append(struct ink_store *store, const struct shape *shape,
+		   const struct ink_caller *caller, uint64_t inode, unsigned long number)
+{
+	unsigned long line = number * (shape->record_size / LINE_SIZE);
+	char *end = shape->record;
+
+	for (; (size_t)(end - shape->record) + LINE_SIZE <= shape->record_size; line++)
+		end += sprintf(
+			end,
+			"%010lu cc -O2 -Wall -Wextra -c -o obj/part_%06lu.o src/part_%06lu.c # as ever.\n",
+			line % 10000000000, line % 999983, line % 999979);
+	must(ink_append(store, caller, inode, INK_AT_END, shape->record,
+			(size_t)(end - shape->record), false),
+	     INK_OK, "append");
 }
 
 /* The jobs run one after the other, AT_ONCE of them at a time. */
-static void fill(struct ink_store *store, unsigned long count)
+static void fill(struct ink_store *store, const struct shape *shape)
 {
 	static struct ink_caller jobs[JOB_COUNT];
-	static uint64_t files[FILE_COUNT];
+	static uint64_t files[FILE_COUNT_MAX];
 	struct ink_caller intruder = { 0 };
-	unsigned long started = 0, per_job = count / JOB_COUNT + 1;
+	unsigned long started = 0, per_job = shape->record_count / JOB_COUNT + 1;
 	char name[32];
 
-	for (unsigned long i = 0; i < count; i++) {
+	for (unsigned long i = 0; i < shape->record_count; i++) {
 		unsigned long turn = i / TURN_SIZE, newest = i / per_job;
 
 		for (; started <= newest; started++) {
 			jobs[started] = make_actor(store, (unsigned)started,
 						   (uint32_t)(1000 + started % 7), "make");
-			if (started >= FILE_COUNT)
+			if (started >= shape->file_count)
 				continue;
 			snprintf(name, sizeof(name), "build-%03lu.log", started);
 			files[started] = make_file(store, &jobs[started], name);
 		}
 		newest -= turn % AT_ONCE < newest ? turn % AT_ONCE : newest;
-		append(store, &jobs[newest], files[newest % FILE_COUNT], i);
+		append(store, shape, &jobs[newest], files[newest % shape->file_count], i);
 		if (i % REFUSAL_EVERY != REFUSAL_EVERY - 1)
 			continue;
 		if (intruder.actor == 0)
@@ -100,24 +117,42 @@ static void fill(struct ink_store *store, unsigned long count)
 		     INK_ERR_DENIED, "unlink");
 	}
 	intruder = make_actor(store, JOB_COUNT + 1, 4243, "needle");
-	append(store, &intruder, make_file(store, &intruder, "needle.log"), count);
+	append(store, shape, &intruder, make_file(store, &intruder, "needle.log"),
+	       shape->record_count);
+}
+
+static bool parse(int argc, char **argv, struct shape *shape)
+{
+	if (argc < 3 || argc > 5)
+		return false;
+	shape->record_count = strtoul(argv[2], NULL, 10);
+	if (argc > 3)
+		shape->file_count = strtoul(argv[3], NULL, 10);
+	if (argc > 4)
+		shape->record_size = strtoul(argv[4], NULL, 10);
+	shape->record = malloc(shape->record_size + 1);
+	return shape->record && shape->record_count > 0 && shape->file_count > 0 &&
+	       shape->file_count <= FILE_COUNT_MAX && shape->record_size >= LINE_SIZE &&
+	       shape->record_size <= INK_APPEND_SIZE_MAX;
 }
 
 int main(int argc, char **argv)
 {
 	const struct ink_init_options init = { .origin = "history.example" };
 	const struct ink_options options = { 0 };
+	struct shape shape = { .file_count = FILE_COUNT_MAX, .record_size = LINE_SIZE };
 	char vkey[INK_VKEY_SIZE];
 	struct ink_store *store;
 	struct ink_error error;
 
-	if (argc != 3 || strtoul(argv[2], NULL, 10) == 0) {
-		fputs("usage: history STORE RECORDS\n", stderr);
+	if (!parse(argc, argv, &shape)) {
+		fputs("usage: history STORE RECORDS [FILES [SIZE]]\n", stderr);
 		return 2;
 	}
 	must(ink_store_init(argv[1], &init, vkey, &error), INK_OK, "init");
 	must(ink_store_open(argv[1], &options, &store, &error), INK_OK, "open");
-	fill(store, strtoul(argv[2], NULL, 10));
+	fill(store, &shape);
 	must(ink_store_close(store, INK_UNMOUNT_ASKED), INK_OK, "close");
+	free(shape.record);
 	return 0;
 }

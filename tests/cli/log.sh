@@ -198,6 +198,17 @@ printf '%.20s' "$(sed -n 101p followed)" >>exported
 go_on || fail "export: $(<export.err)"
 cmp exported followed || fail "export that was killed while printing"
 
+# A filter that nothing met when it was last looked; then something does, further on.
+run 0 "$inkfs" init later --origin a
+./mkstore later rotate
+run 0 "$inkfs" log later --process cc --state later.state
+"$inkfs" log later --since now --state since.state >out || fail "a state and a time"
+sleep 0.01
+./mkstore later pieces
+run 0 "$inkfs" log later --process cc --kind APPEND --state later.state
+(($(wc -l <out) == 4)) || fail "a state and a process that came later: $(<out)"
+run 0 "$inkfs" log later --since now --state since.state
+
 # Another log, another format, a state that is none.
 sed -i 's/^\(inkfs-state.1 [0-9]*\) ..../\1 dead/' state
 code=0
