@@ -5,6 +5,7 @@
 #   SAN=thread
 #   WERROR=                   warnings do not stop the build
 #   WRAP='valgrind -q'        put before every test program
+#   ARGS='--quick'            options for `make bench`
 #   BUILD=dir                 where everything goes
 
 CC      ?= gcc
@@ -117,7 +118,8 @@ all: programs ## build inkfs, mount.inkfs and libinkfs.a (the default)
 
 programs: $(LIB) $(INKFS) $(MOUNT)
 
-tests: programs $(TESTS) ## build the test programs, run nothing
+# The benchmarks are tried, too, but not under a sanitizer.
+tests: programs $(TESTS) $(if $(SAN),,$(BENCHES)) ## build the test programs, run nothing
 
 test: ## install what is missing, build, run all tests (WRAP=, SAN=, ONLY=pattern)
 	@scripts/setup.sh --test
@@ -138,10 +140,10 @@ run: ## set up, build, make a store in run/, mount it, log a real build into it
 	@+$(MAKE) --no-print-directory all
 	@BUILD='$(BUILD)' scripts/run.sh
 
-bench: ## build the benchmarks and run them
+bench: ## build the benchmarks and run them (ARGS=--quick, ARGS=--readme; tests/bench/README.md)
 	@scripts/setup.sh --bench
 	@+$(MAKE) --no-print-directory all bench-programs
-	@if [ -x tests/bench/run.sh ]; then BUILD='$(BUILD)' tests/bench/run.sh; fi
+	@BUILD='$(BUILD)' tests/bench/run.sh $(ARGS)
 
 fuzz: ## fuzz one decoder: TARGET=name (tests/fuzz/README.md) TIME=seconds
 	@+$(MAKE) --no-print-directory CC=clang SAN=address,undefined,fuzzer-no-link \

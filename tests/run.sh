@@ -271,7 +271,10 @@ run_scripts() {
 	local script name
 	for script in tests/*/*.sh; do
 		name=${script#tests/}
-		case $name in support/* | bench/* | data/* | soak/*) continue ;; esac
+		case $name in
+		bench/test_*) ;;
+		support/* | bench/* | data/* | soak/*) continue ;;
+		esac
 		if [[ -x $script ]] && is_chosen "$name"; then
 			run_one script "$name" "$script"
 		fi

@@ -12,16 +12,15 @@ the marks in FILE; --from takes an earlier OUTPUT.json instead of measurements.
 import argparse
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from rows import NAMES, ROWS, reference_of
-
-MARKS = ("<!-- bench: begin -->", "<!-- bench: end -->")
+import plot
+import readme
+from rows import NAMES, ROWS, amount, define, reference_of, reference_text
 
 
 # --- from measurements to results ---------------------------------------------------------------
@@ -83,23 +82,26 @@ def result_of(row, candidate, data):
 
 
 def load(path):
-    """Measurements as row: candidate: round: result, and what could not run: why.
+    """Measurements as row: candidate: round: result; what could not run: why; rows of extra/.
 
     Memory is measured more than once in a round; the worst counts.
     """
-    data, absent = {}, {}
+    data, absent, defined = {}, {}, []
     with open(path, encoding="utf-8") as raw:
         for line in raw:
             item = json.loads(line)
             if "absent" in item:
                 absent[item["absent"]] = item["why"]
                 continue
+            if "define" in item:
+                defined.append(item)
+                continue
             rounds = data.setdefault(item["row"], {}).setdefault(item["candidate"], {})
             old = rounds.get(item["round"])
             if old and old.get("peak_kib", 0) > item["result"].get("peak_kib", 0):
                 continue
             rounds[item["round"]] = with_typical(item["result"])
-    return data, absent
+    return data, absent, defined
 
 
 def with_typical(result):
@@ -152,23 +154,11 @@ def cell(value, form):
     return "" if value is None else format(value, form)
 
 
-def amount(value):
-    return format(value, ",.0f" if value >= 100 else ".1f" if value >= 2 else ".2f")
-
-
 def goal_text(result):
     if "goal" not in result:
         return ""
     met = {True: "met", False: "MISSED", None: "not measured"}[result["is_met"]]
     return f"{result['goal']}: {met}"
-
-
-def reference_text(result):
-    """What a ratio is to, where it is not the same row's."""
-    if not result["ratio"] or result["reference"][0] == result["row"]:
-        return NAMES[result["reference"][1]] if result["ratio"] else ""
-    row, candidate = result["reference"]
-    return NAMES[candidate] if row == "sha" else f"{NAMES[candidate]}, {ROWS[row].title}"
 
 
 def print_table(results):
@@ -182,87 +172,6 @@ def print_table(results):
             cell(result.get("p99_us"), ",.1f"), cell(result["ratio"], ".2f"),
             goal_text(result)).rstrip())
         row = result["row"]
-
-
-def readme_rows(results):
-    """A line for each row: the candidate in question, the reference, all others beside it."""
-    for row in ROWS:
-        of_row = {r["candidate"]: r for r in results if r["row"] == row}
-        goal = ROWS[row].goal
-        subject = goal.candidate if goal else "inkfs"
-        if row == "sha" or subject not in of_row:
-            continue
-        mine = of_row.pop(subject)
-        others = "; ".join(f"{NAMES[c]} {amount(r['median'])}" for c, r in of_row.items())
-        unit = mine["unit"].replace("us", "µs")
-        subject_name = "" if subject == "inkfs" else f" ({NAMES[subject]})"
-        ratio = f"{mine['ratio']:.2f} of {reference_text(mine)}" if mine["ratio"] else ""
-        limit = ""
-        if goal:
-            words = {"<=": "at most", ">=": "at least", "<": "under"}[goal.comparison]
-            met = {True: "met", False: "**missed**", None: "not measured"}[mine["is_met"]]
-            of = "" if goal.subject == "ratio" else f" {unit}"
-            limit = f"{words} {goal.limit}{of}: {met}"
-        yield (f"| {mine['title']}{subject_name} | {amount(mine['median'])} {unit} "
-               f"| {others} | {ratio} | {limit} |")
-
-
-def readme_text(about, results, absent):
-    lines = [
-        MARKS[0], "",
-        f"{len(results[1]['rounds'])} rounds on {machine_text(about)}.", "",
-        "| work | inkfs | beside it, same unit | ratio | goal |",
-        "| --- | --- | --- | --- | --- |",
-        *readme_rows(results), "",
-        *(f"- {NAMES[name]} could not run: {why}" for name, why in absent.items()),
-        MARKS[1],
-    ]
-    return "\n".join(lines)
-
-
-def readme_write(path, text):
-    old = Path(path).read_text(encoding="utf-8")
-    before, _, rest = old.partition(MARKS[0])
-    _, end, after = rest.partition(MARKS[1])
-    if not end:
-        sys.exit(f"report: {path} does not have the lines {MARKS[0]} and {MARKS[1]}")
-    Path(path).write_text(before + text + after, encoding="utf-8")
-
-
-PLOTTED = ("append-128", "append-4k", "append-128k", "dsync-256", "reopen-128", "create-1000",
-           "compile-log", "follow")
-PLOTTED_CANDIDATES = ("ext4", "empty", "pass", "inkfs")
-
-
-def plot(results, output):
-    """A bar for each candidate and row, on a logarithmic scale; needs gnuplot."""
-    if not shutil.which("gnuplot"):
-        print("no gnuplot: no plot", file=sys.stderr)
-        return
-    found = {(r["row"], r["candidate"]): r["median"] for r in results}
-    rows = [row for row in PLOTTED if (row, "inkfs") in found]
-    data = "\n".join(
-        f'"{ROWS[row].title}" ' + " ".join(
-            str(found.get((row, candidate), "NaN")) for candidate in PLOTTED_CANDIDATES)
-        for row in rows)
-    columns = ", ".join(
-        f"$data using {i + 2}{':xtic(1)' if i == 0 else ''} title '{NAMES[candidate]}'"
-        for i, candidate in enumerate(PLOTTED_CANDIDATES))
-    script = f"""set terminal svg size 960,420 background '#ffffff' font 'sans-serif,12'
-set output '{output}'
-set style data histograms
-set style fill solid 0.8 noborder
-set logscale y
-set grid ytics
-set ylabel 'microseconds, median'
-set xtics rotate by -20
-set key top left horizontal
-$data << END
-{data}
-END
-plot {columns}
-"""
-    subprocess.run(["gnuplot"], input=script, text=True, check=True)
 
 
 def main():
@@ -280,24 +189,32 @@ def main():
 
     if args.earlier:
         report = json.loads(Path(args.earlier).read_text(encoding="utf-8"))
+        for item in report["defined"]:
+            define(item)
     else:
-        data, absent = load(args.raw)
+        data, absent, defined = load(args.raw)
+        for item in defined:
+            define(item)
         report = {
             "machine": machine(args.disk),
             "absent": absent,
+            "defined": defined,
             "results": [result_of(row, candidate, data) for row in ROWS for candidate in NAMES
                         if candidate in data.get(row, {})],
         }
     results = report["results"]
+    if not results:
+        sys.exit("report: no row was measured")
     print(f"\n{machine_text(report['machine'])}; load {report['machine']['load_1min']:.1f}\n")
     print_table(results)
     for name, why in report["absent"].items():
         print(f"{NAMES[name]} could not run: {why}")
     if args.output:
         Path(args.output + ".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-        plot(results, args.output + ".svg")
+        plot.draw(results, args.output + ".svg")
     if args.readme:
-        readme_write(args.readme, readme_text(report["machine"], results, report["absent"]))
+        readme.write(args.readme, readme.text_of(report, machine_text(report["machine"]),
+                                                 readme.reasons_load()))
     goals = [result["is_met"] for result in results if "goal" in result]
     goal_count = sum(1 for row in ROWS.values() if row.goal)
     print(

@@ -1,20 +1,21 @@
 #!/bin/bash
 # Measure inkfs beside what people would use instead and beside the limit.
 #
-#   tests/bench/run.sh [--quick] [--rounds N] [--only TEXT] [--strict] [--readme]
+#   tests/bench/run.sh [--quick] [--rounds N] [--only REGEX] [--strict] [--readme] [--output DIR]
 #
-#   --quick      3 rounds and a quarter of the operations
+#   --quick      3 rounds and a quarter of the operations (QUICK_DIVISOR=N: an Nth)
 #   --rounds N   7 unless told
-#   --only TEXT  rows with this text in their name
+#   --only REGEX rows whose names match
 #   --strict     exit 1 if a goal is not met
-#   --readme     put the table into README.md and results.json and the plot beside this file
+#   --readme     put the table into README.md, results.json and the plot beside this file
+#   --output DIR instead of $BUILD/bench
 #
 # The candidates (candidates.sh) take turns row by row, in another order each round, so that
 # what else the machine does hits all of them alike; what counts is the median over the rounds
-# of the ratio within one round.  Everything lives beneath $BUILD/bench, so on one disk.  Every
+# of the ratio within one round.  Everything lives beneath DIR, so on one disk.  Every
 # measurement starts with that disk in sync, and a first pass that is not counted touches the
 # memory and the disk that the others use.  Writes results.json, results.svg and, line by
-# line, raw.jsonl to $BUILD/bench.
+# line, raw.jsonl to DIR.
 
 set -euo pipefail
 
@@ -35,6 +36,7 @@ all_cpus=$(taskset -cp $$ | sed 's/.*: *//')
 rounds=7
 divisor=1
 only=
+output=$BUILD/bench
 is_strict=
 is_readme=
 
@@ -42,6 +44,7 @@ tmp=
 raw=
 failed=0
 round=0
+extras=()
 
 # shellcheck source-path=SCRIPTDIR source=candidates.sh
 . tests/bench/candidates.sh
@@ -52,9 +55,15 @@ append-128           |free  |empty pass inkfs ext4 append|writer append --size 1
 append-128-pinned    |pinned|empty pass inkfs ext4|writer append --size 128 --count %20000%
 append-4k            |free  |empty pass inkfs ext4 append|writer append --size 4096 --count %20000%
 append-4k-pinned     |pinned|empty pass inkfs ext4|writer append --size 4096 --count %20000%
+append-4k-8-files    |free  |empty pass inkfs ext4|writer append --size 4096 --count %1000% --writers 8
+append-4k-8-shared   |free  |empty pass inkfs ext4|writer append --size 4096 --count %1000% --writers 8 --files 1
 append-128k          |free  |empty pass inkfs ext4|writer append --size 131072 --count %1000%
+append-128k-8-files  |free  |empty pass inkfs ext4|writer append --size 131072 --count %60% --writers 8
+append-128k-8-shared |free  |empty pass inkfs ext4|writer append --size 131072 --count %60% --writers 8 --files 1
 append-1m            |free  |empty pass inkfs ext4|writer append --size 1048576 --count %200%
 append-1m-2-writers  |free  |empty pass inkfs ext4|writer append --size 1048576 --count %100% --writers 2
+append-1m-8-files    |free  |empty pass inkfs ext4|writer append --size 1048576 --count %16% --writers 8
+append-1m-8-shared   |free  |empty pass inkfs ext4|writer append --size 1048576 --count %16% --writers 8 --files 1
 append-128-8-files   |free  |empty pass inkfs ext4|writer append --size 128 --count %3000% --writers 8
 append-128-8-shared  |free  |empty pass inkfs ext4|writer append --size 128 --count %3000% --writers 8 --files 1
 seal-write-128       |free  |sign inkseal         |writer append --size 128 --count %10000%
@@ -67,9 +76,11 @@ signed-synced-128    |free  |inkfs naive          |writer append --size 128 --co
 reopen-128           |free  |empty pass inkfs ext4|writer append --size 128 --count %4000% --reopen
 reopen-128-pinned    |pinned|empty pass inkfs ext4|writer append --size 128 --count %4000% --reopen
 create-1000          |free  |empty pass inkfs ext4|writer create --size 128 --count 1000
+create-1000-pinned   |pinned|empty pass inkfs ext4|writer create --size 128 --count 1000
 lines-bulk           |free  |inkfs journal rsyslog|writer append --size 128 --count %10000%
 lines-one-by-one     |free  |inkfs journal rsyslog|writer append --size 128 --count %2000%
 compile-log          |free  |empty pass inkfs ext4|replay lines --log LOGS/compile.log --count %10000%
+compile-log-pinned   |pinned|empty pass inkfs ext4|replay lines --log LOGS/compile.log --count %10000%
 access-log           |free  |empty pass inkfs ext4|replay lines --log LOGS/access.log --count %10000%
 follow               |free  |pass inkfs ext4      |replay follow --count %500%
 mixed                |free  |pass inkfs ext4      |writer mixed --size 128 --count %10000%
@@ -142,11 +153,11 @@ measure() { # ROW PINNING CANDIDATE PROGRAM ARGUMENTS...
 	candidates_empty
 }
 
-with_counts() { # a%N%b: N, or less if quick; a tenth of it where it is only to warm up
+with_counts() { # a%N%b: N, or less if quick; a tenth of it where it is only to warm up; at least 1
 	local text=${1//LOGS/"$tmp/logs"} by=$divisor
 	((round > 0)) || by=$((divisor * 10))
 	if [[ $text =~ %([0-9]+)% ]]; then
-		text=${text/"${BASH_REMATCH[0]}"/$((BASH_REMATCH[1] / by))}
+		text=${text/"${BASH_REMATCH[0]}"/$(((BASH_REMATCH[1] + by - 1) / by))}
 	fi
 	echo "$text"
 }
@@ -163,7 +174,7 @@ turned() {
 }
 
 is_chosen() {
-	[[ -z $only || $1 == *"$only"* ]]
+	[[ -z $only || $1 =~ $only ]]
 }
 
 rows_measure() {
@@ -181,7 +192,7 @@ rows_measure() {
 	done <<<"$rows"
 }
 
-# --- reading, verifying, idling ------------------------------------------------------------------
+# --- reading, idling ------------------------------------------------------------------
 
 # The same bytes in a store as records of 128 bytes, in another as records of 1 MiB, and as plain files.
 read_prepare() {
@@ -229,33 +240,48 @@ read_measure() {
 	done
 }
 
-seconds_of() { # COMMAND...
-	local before after
-	before=$EPOCHREALTIME
-	"$@" >"$tmp/timed.log" 2>&1 || return 1
-	after=$EPOCHREALTIME
-	echo "$((${after/./} - ${before/./}))e-6"
+# --- rows that other programs measure (README.md) --------------------------------------------------
+
+extra_run() { # PROGRAM describe|prepare|measure
+	BENCH_DIR=$tmp/extra.${1##*/} BENCH_STORE=$tmp/small.store BENCH_LARGE_STORE=$tmp/large.store \
+		BENCH_FILE=$tmp/read.small/records-0 BENCH_DIVISOR=$divisor BENCH_ROUND=$round \
+		INKFS=$inkfs timeout 600 "$1" "$2" </dev/null
 }
 
-rate_record() { # ROW CANDIDATE BYTES COMMAND...
-	local seconds
-	seconds=$(seconds_of "${@:4}") || {
-		complain "$1, $2: failed: $(cat "$tmp/timed.log")"
-		failed=1
-		return 0
-	}
-	record "$1" "$2" "$(awk -v s="$seconds" -v b="$3" \
-		'BEGIN { printf "{\"seconds\": %.6f, \"mb_per_s\": %.2f}", s, b / s / 1e6 }')"
+# Those with a chosen row; what they describe goes to the report.
+extras_find() {
+	local program described row is_wanted
+	for program in tests/bench/extra/*; do
+		[[ -x $program && -n $has_inkfs ]] || continue
+		described=$(extra_run "$program" describe)
+		is_wanted=
+		while read -r row; do
+			! is_chosen "$row" || is_wanted=yes
+		done < <(sed -n 's/.*"define": "\([^"]*\)".*/\1/p' <<<"$described")
+		[[ -n $is_wanted ]] || continue
+		extras+=("$program")
+		printf '%s\n' "$described" >>"$raw"
+	done
 }
 
-verify_measure() {
-	local name bytes
-	for name in small large; do
-		bytes=$(stat -c %s "$tmp/read.$name/records-0")
-		rate_record "verify-$name" sha256sum "$bytes" sha256sum "$tmp/read.$name/records-0"
-		[[ $name == large ]] || bytes=$((128 * 1000000 / divisor))
-		[[ -z $has_inkfs ]] ||
-			rate_record "verify-$name" inkfs "$bytes" "$inkfs" verify "$tmp/$name.store"
+extras_prepare() {
+	local program
+	for program in "${extras[@]}"; do
+		mkdir "$tmp/extra.${program##*/}"
+		extra_run "$program" prepare
+	done
+}
+
+extras_measure() {
+	local program
+	for program in "${extras[@]}"; do
+		sync -f "$tmp"
+		if ! extra_run "$program" measure >"$tmp/extra.out"; then
+			complain "round $round, ${program##*/}: failed"
+			failed=1
+		elif ((round > 0)); then
+			sed "s/^{/{\"round\": $round, /" "$tmp/extra.out" >>"$raw"
+		fi
 	done
 }
 
@@ -287,7 +313,7 @@ round_measure() {
 	candidates_stop "$tmp/store-$round"
 	((round > 0)) || return 0
 	! is_chosen read || read_measure
-	! is_chosen verify || verify_measure
+	extras_measure
 }
 
 # --- main --------------------------------------------------------------------------------------
@@ -296,9 +322,9 @@ while (($# > 0)); do
 	case $1 in
 	--quick)
 		rounds=3
-		divisor=4
+		divisor=${QUICK_DIVISOR:-4}
 		;;
-	--rounds | --only)
+	--rounds | --only | --output)
 		(($# >= 2)) || usage
 		printf -v "${1#--}" '%s' "$2"
 		shift
@@ -320,9 +346,10 @@ done
 	exit 3
 }
 
-mkdir -p "$BUILD/bench"
-tmp=$(mktemp -d "$BUILD/bench/run.XXXXXX")
-raw=$BUILD/bench/raw.jsonl
+mkdir -p "$output"
+output=$(realpath "$output")
+tmp=$(mktemp -d "$output/run.XXXXXX")
+raw=$output/raw.jsonl
 trap 'candidates_clean "$?"' EXIT
 trap 'exit 130' HUP INT TERM
 : >"$raw"
@@ -340,8 +367,10 @@ for name in "${!absent[@]}"; do
 done
 mkdir "$tmp/logs"
 tests/bench/logs.py "$tmp/logs"
-if is_chosen read || is_chosen verify; then
+extras_find
+if is_chosen read || ((${#extras[@]} > 0)); then
 	read_prepare
+	extras_prepare
 fi
 for ((round = 0; round <= rounds; round++)); do
 	round_measure
@@ -350,9 +379,9 @@ done
 round=1
 ! is_chosen cpu || idle_measure
 
-tests/bench/report.py $is_strict --disk "$BUILD" --output "$BUILD/bench/results" "$raw" || failed=1
+tests/bench/report.py $is_strict --disk "$output" --output "$output/results" "$raw" || failed=1
 if [[ -n $is_readme ]]; then
-	cp "$BUILD"/bench/results.{json,svg} tests/bench/
+	cp "$output"/results.{json,svg} tests/bench/
 	tests/bench/report.py --readme README.md --from tests/bench/results.json >/dev/null
 fi
 exit "$failed"
