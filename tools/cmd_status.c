@@ -108,18 +108,46 @@ static void put_counts(const struct ink_status *status)
 	put_count("refused", status->refusal_count, "operation", "operations");
 }
 
+static void put_handout(const struct live_handout *handout)
+{
+	if (!handout->is_there)
+		return;
+	put_name("handed out");
+	printf("a checkpoint of %" PRIu64 " %s", handout->records,
+	       handout->records == 1 ? "record" : "records");
+	if (handout->is_failing)
+		fputs("; FAILING since then, the driver's messages say why", stdout);
+	if (handout->has_conflict)
+		fputs("; CONFLICT with an earlier one, the driver's messages say which", stdout);
+	putchar('\n');
+}
+
 static void print_text(const struct target *target, const struct ink_status *status,
-		       const char *state)
+		       const struct live_handout *handout, const char *state)
 {
 	put_text("store", target->store);
 	put_state(target, state);
 	put_text("origin", status->origin);
 	put_text("key", status->vkey);
 	put_counts(status);
+	put_handout(handout);
+}
+
+static json_t *handout_json(const struct live_handout *handout)
+{
+	json_t *object;
+
+	if (!handout->is_there)
+		return json_null();
+	object = json_object();
+	json_add(&object, "records", json_u64(handout->records));
+	json_add(&object, "failing", json_boolean(handout->is_failing));
+	json_add(&object, "conflict", json_boolean(handout->has_conflict));
+	return object;
 }
 
 static bool print_json(const struct target *target, const struct ink_status *status,
-		       const char *state)
+		       const struct live_handout *handout, const char *state)
 {
 	json_t *line = json_object();
 
@@ -149,6 +177,7 @@ static bool print_json(const struct target *target, const struct ink_status *sta
 	json_add(&line, "refused", json_u64(status->refusal_count));
 	json_add(&line, "failed", json_boolean(status->has_failed));
 	json_add(&line, "closed", json_boolean(status->is_closed));
+	json_add(&line, "checkpoint_to", handout_json(handout));
 	return json_put_line(stdout, line);
 }
 
@@ -168,6 +197,7 @@ static int run(int argc, char **argv)
 {
 	static const struct option longs[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
 	bool is_json = false, is_printed = true;
+	struct live_handout handout = { 0 };
 	struct target target;
 	struct ink_status status;
 	const char *state;
@@ -182,15 +212,15 @@ static int run(int argc, char **argv)
 		return EXIT_USAGE;
 	if (!target_init(&target, argv[optind]))
 		return EXIT_BAD;
-	if (!live_status(&target, &status) && !stored_status(&target, &status)) {
+	if (!live_status(&target, &status, &handout) && !stored_status(&target, &status)) {
 		target_release(&target);
 		return EXIT_BAD;
 	}
 	state = state_word(&target, &status, ink_store_is_locked(target.store));
 	if (is_json)
-		is_printed = print_json(&target, &status, state);
+		is_printed = print_json(&target, &status, &handout, state);
 	else
-		print_text(&target, &status, state);
+		print_text(&target, &status, &handout, state);
 	target_release(&target);
 	return is_printed ? EXIT_GOOD : EXIT_BAD;
 }

@@ -43,6 +43,18 @@ static bool get_id(const json_t *object, uint8_t ret_id[static INK_STORE_ID_SIZE
 	return text && text_unhex(text, ret_id, INK_STORE_ID_SIZE);
 }
 
+/* Older drivers do not say it, and a mount without checkpoint-to says null. */
+static void decode_handout(const json_t *object, struct live_handout *ret_handout)
+{
+	const json_t *handout = json_object_get(object, "checkpoint_to");
+	struct live_handout h = { 0 };
+
+	h.is_there = get_u64(handout, "records", &h.records) &&
+		     get_bool(handout, "failing", &h.is_failing) &&
+		     get_bool(handout, "conflict", &h.has_conflict);
+	*ret_handout = h;
+}
+
 static bool decode(const json_t *object, struct ink_status *ret_status)
 {
 	const char *schema = json_string_value(json_object_get(object, "schema"));
@@ -74,7 +86,8 @@ static bool decode(const json_t *object, struct ink_status *ret_status)
 	return true;
 }
 
-bool live_status(const struct target *target, struct ink_status *ret_status)
+bool live_status(const struct target *target, struct ink_status *ret_status,
+		 struct live_handout *ret_handout)
 {
 	json_t *object = NULL;
 	char *path = NULL;
@@ -85,6 +98,8 @@ bool live_status(const struct target *target, struct ink_status *ret_status)
 		return false;
 	object = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
 	is_good = object && decode(object, ret_status);
+	if (is_good)
+		decode_handout(object, ret_handout);
 	json_decref(object);
 	free(path);
 	return is_good;

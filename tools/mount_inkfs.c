@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "driver.h"
+#include "handout.h"
 #include "inkfs/store.h"
 #include "mount_point.h"
 #include "notify.h"
@@ -61,6 +62,8 @@ static const char usage_text[] =
 	"  -o immutable               finished segments get the immutable flag\n"
 	"  -o immutable-point         so does the bare mount point: nobody logs beneath the mount\n"
 	"  -o keys=DIR                where the key files are (default STORE/keys)\n"
+	"  -o checkpoint-to=DIR|PROGRAM,checkpoint-interval=S,checkpoint-timeout=S\n"
+	"                             hand out checkpoints, so that something outside remembers\n"
 	"  -o epoch=S,seal-interval=MS,sync-interval=MS,heartbeat=S,threads=N,allow_other\n"
 	"  --foreground               stay in the foreground, messages on stderr\n"
 	"  -f                         check everything, mount nothing (as mount -f)\n"
@@ -71,7 +74,7 @@ static const char usage_text[] =
 
 INK_PRINTF(2, 3) static void say(int level, const char *format, ...)
 {
-	char line[INK_ERROR_TEXT_SIZE + 256];
+	char line[INK_ERROR_TEXT_SIZE + PATH_MAX + 256];
 	va_list args;
 
 	va_start(args, format);
@@ -169,7 +172,8 @@ static void block_signals(int how)
 }
 
 static int run_driver(struct ink_store *store, const struct mount_paths *paths,
-		      const struct options *options, enum ink_unmount_reason *ret_reason)
+		      const struct options *options, struct handout *handout,
+		      enum ink_unmount_reason *ret_reason)
 {
 	struct driver_options driver_options = {
 		.store_path = paths->store,
@@ -178,6 +182,7 @@ static int run_driver(struct ink_store *store, const struct mount_paths *paths,
 		.audit = options->store.audit,
 		.is_read_only = options->store.is_read_only,
 		.is_for_all = options->is_for_all || geteuid() == 0,
+		.handout = handout,
 		.thread_count = options->thread_count,
 		.on_ready = on_ready,
 	};
@@ -195,16 +200,37 @@ static int run_driver(struct ink_store *store, const struct mount_paths *paths,
 		    strerror(errno));
 		code = EXIT_BAD;
 	}
+	/* A second signal shall not cut off what is still to be done, all of which takes a limited time. */
+	block_signals(SIG_BLOCK);
 	if (!out.is_daemon)
 		notify("STOPPING=1");
 	driver_close(driver);
 	return code;
 }
 
+/* A mount that cannot hand out is a mount all the same: it says so and serves. */
+static struct handout *start_handout(const struct mount_paths *paths, const struct options *options)
+{
+	const struct handout_options handout_options = {
+		.store_path = paths->store,
+		.keys_dir = options->store.keys_dir,
+		.to = options->checkpoint_to,
+		.interval_s = options->checkpoint_interval_s,
+		.timeout_s = options->checkpoint_timeout_s,
+		.on_notice = hear_store,
+	};
+	struct handout *handout = NULL;
+
+	if (options->checkpoint_to[0] && handout_open(&handout_options, &handout) != INK_OK)
+		say(LOG_ERR, "checkpoint-to: cannot start a thread: %s", strerror(errno));
+	return handout;
+}
+
 static int serve(struct command *command, const struct mount_paths *paths, const char *text)
 {
 	struct ink_options *store_options = &command->options.store;
 	enum ink_unmount_reason reason = INK_UNMOUNT_CLOSE;
+	struct handout *handout;
 	struct ink_store *store = NULL;
 	struct ink_error error;
 	int code;
@@ -218,12 +244,15 @@ static int serve(struct command *command, const struct mount_paths *paths, const
 		say(LOG_ERR, "%s", error.text);
 		return EXIT_BAD;
 	}
-	code = run_driver(store, paths, &command->options, &reason);
+	handout = start_handout(paths, &command->options);
+	code = run_driver(store, paths, &command->options, handout, &reason);
 	if (ink_store_close(store, reason) != INK_OK) {
 		say(LOG_ERR, "%s was not closed in order; mounting it again recovers it",
 		    paths->store);
 		code = EXIT_BAD;
 	}
+	if (!handout_close(handout))
+		code = EXIT_BAD;
 	if (command->is_verbose && code == EXIT_GOOD)
 		say(LOG_INFO, "%s is unmounted and closed", paths->store);
 	return code;
@@ -373,6 +402,7 @@ static void guard_process(void)
 	if (fd > 2)
 		close(fd);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL); /* ignored, there would be nothing to wait for */
 }
 
 int main(int argc, char **argv)
@@ -393,6 +423,10 @@ int main(int argc, char **argv)
 		say(LOG_ERR, "%s", error.text);
 		return EXIT_BAD;
 	}
+	if (command.options.checkpoint_to[0] &&
+	    handout_check(command.options.checkpoint_to, paths.store, paths.mount_point, &error) !=
+		    INK_OK)
+		return fail_usage(error.text);
 	if (command.is_fake) {
 		fputs("mount.inkfs: -f: checked, nothing mounted\n", stderr);
 		return EXIT_GOOD;

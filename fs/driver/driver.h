@@ -14,6 +14,7 @@
 #include "inkfs/store.h"
 
 struct driver;
+struct handout;
 
 struct driver_options {
 	const char *store_path;  /* absolute; shown as the source of the mount */
@@ -21,8 +22,9 @@ struct driver_options {
 	const char *flags; /* generic mount options for the system, "noexec,noatime"; "" for none */
 	enum ink_audit audit; /* as given to the store: whose opening is worth a look at /proc */
 	bool is_read_only;
-	bool is_for_all;       /* allow_other */
-	unsigned thread_count; /* 1 to DRIVER_THREAD_COUNT_MAX; 0: the default */
+	bool is_for_all;         /* allow_other */
+	struct handout *handout; /* what .inkfs tells of it; NULL: nothing is handed out */
+	unsigned thread_count;   /* 1 to DRIVER_THREAD_COUNT_MAX; 0: the default */
 	/* Called once, from a thread of the session, when the system has taken the mount into use. */
 	void (*on_ready)(void *ctx);
 	void *ctx;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "handout.h"
 #include "inkfs/checkpoint.h"
 #include "private.h"
 
@@ -55,6 +56,23 @@ static void put_time(FILE *out, const char *name, int64_t wall_ns)
 	fprintf(out, ",\"%s\":\"%s.%09dZ\"", name, text, (int)(wall_ns % 1000000000));
 }
 
+static void put_handout(FILE *out, struct handout *handout)
+{
+	struct handout_status s;
+
+	if (!handout) {
+		fputs(",\"checkpoint_to\":null", out);
+		return;
+	}
+	handout_status(handout, &s);
+	fprintf(out, ",\"checkpoint_to\":{\"records\":%" PRIu64, s.given_size);
+	put_time(out, "time", s.given_wall_ns);
+	put_bool(out, "failing", s.is_failing);
+	put_bool(out, "conflict", s.has_conflict);
+	put_number(out, "failures", s.failure_count);
+	putc('}', out);
+}
+
 enum ink_err live_print_status(struct driver *driver, FILE *out)
 {
 	struct ink_status s;
@@ -86,6 +104,7 @@ enum ink_err live_print_status(struct driver *driver, FILE *out)
 	put_bool(out, "read_only", driver->options.is_read_only);
 	put_bool(out, "failed", s.has_failed);
 	put_bool(out, "closed", s.is_closed);
+	put_handout(out, driver->options.handout);
 	fputs("}\n", out);
 	return INK_OK;
 }
@@ -101,10 +120,15 @@ enum ink_err live_print_vkey(struct driver *driver, FILE *out)
 
 enum ink_err live_print_metrics(struct driver *driver, FILE *out)
 {
+	struct handout_status handout;
 	struct ink_status status;
 
 	ink_status(driver->store, &status);
 	metrics_print(&driver->metrics, &status, out);
+	if (driver->options.handout) {
+		handout_status(driver->options.handout, &handout);
+		metrics_print_handout(&handout, out);
+	}
 	return INK_OK;
 }
 

@@ -158,3 +158,19 @@ void metrics_print(struct metrics *metrics, const struct ink_status *status, FIL
 	    "1 if a sync has failed and nothing more is taken until the store is mounted anew.");
 	print_durations(metrics, out);
 }
+
+void metrics_print_handout(const struct handout_status *status, FILE *out)
+{
+	one(out, "checkpoint_handout_records", "gauge", status->given_size,
+	    "Records in the last checkpoint that was handed out.");
+	head(out, "checkpoint_handout_timestamp_seconds", "gauge",
+	     "When the last checkpoint was handed out.");
+	seconds(out, "checkpoint_handout_timestamp_seconds",
+		(uint64_t)(status->given_wall_ns > 0 ? status->given_wall_ns : 0));
+	one(out, "checkpoint_handout_failures_total", "counter", status->failure_count,
+	    "Checkpoints that could not be handed out.");
+	one(out, "checkpoint_handout_failing", "gauge", status->is_failing,
+	    "1 if the last checkpoint could not be handed out.");
+	one(out, "checkpoint_handout_conflict", "gauge", status->has_conflict,
+	    "1 if a checkpoint that was handed out before is not of this log as it is.");
+}

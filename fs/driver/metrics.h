@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+#include "handout.h"
 #include "inkfs/store.h"
 
 enum { METRICS_SAMPLE_EVERY = 32, METRICS_BUCKET_COUNT = 13 };
@@ -35,5 +36,7 @@ void metrics_count_error(struct metrics *metrics, enum ink_err err);
 
 /* In the text format of Prometheus, version 0.0.4. */
 void metrics_print(struct metrics *metrics, const struct ink_status *status, FILE *out);
+/* What follows of a mount with checkpoint-to. */
+void metrics_print_handout(const struct handout_status *status, FILE *out);
 
 #endif

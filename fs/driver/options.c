@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "driver.h"
 
@@ -19,6 +21,9 @@ enum option_id {
 	OPT_SYNC_INTERVAL,
 	OPT_HEARTBEAT,
 	OPT_THREADS,
+	OPT_CHECKPOINT_TO,
+	OPT_CHECKPOINT_INTERVAL,
+	OPT_CHECKPOINT_TIMEOUT,
 	OPT_SYNC,
 	OPT_ASYNC,
 	OPT_IMMUTABLE,
@@ -46,6 +51,9 @@ static const struct option_row {
 	[OPT_SYNC_INTERVAL] = { "sync-interval", "milliseconds", { NULL }, 1, 60000, true },
 	[OPT_HEARTBEAT] = { "heartbeat", "seconds", { NULL }, 1, 86400, true },
 	[OPT_THREADS] = { "threads", "threads", { NULL }, 1, DRIVER_THREAD_COUNT_MAX, true },
+	[OPT_CHECKPOINT_TO] = { "checkpoint-to", NULL, { NULL }, 0, 0, true },
+	[OPT_CHECKPOINT_INTERVAL] = { "checkpoint-interval", "seconds", { NULL }, 1, 86400, true },
+	[OPT_CHECKPOINT_TIMEOUT] = { "checkpoint-timeout", "seconds", { NULL }, 1, 3600, true },
 	[OPT_SYNC] = { "sync", NULL, { NULL }, 0, 0, false },
 	[OPT_ASYNC] = { "async", NULL, { NULL }, 0, 0, false },
 	[OPT_VERIFY_READS] = { "verify-reads", NULL, { NULL }, 0, 0, false },
@@ -157,12 +165,32 @@ static enum ink_err parse_keys(struct options *options, const char *value, struc
 	return INK_OK;
 }
 
+static enum ink_err parse_checkpoint_to(struct options *options, const char *value,
+					struct ink_error *error)
+{
+	struct stat status;
+
+	if (!realpath(value, options->checkpoint_to) || stat(options->checkpoint_to, &status) != 0)
+		return fail(
+			error,
+			"option checkpoint-to is '%s', which cannot be reached: %s; name a folder, or a program that takes a checkpoint on its stdin",
+			value, strerror(errno));
+	if (S_ISDIR(status.st_mode) || access(options->checkpoint_to, X_OK) == 0)
+		return INK_OK;
+	return fail(
+		error,
+		"option checkpoint-to is '%s', which is neither a folder nor a program; it is one path, without arguments",
+		value);
+}
+
 static uint32_t *place_of(struct options *options, enum option_id id)
 {
 	switch (id) {
 	case OPT_EPOCH: return &options->store.epoch_s;
 	case OPT_SEAL_INTERVAL: return &options->store.seal_interval_ms;
 	case OPT_SYNC_INTERVAL: return &options->store.sync_interval_ms;
+	case OPT_CHECKPOINT_INTERVAL: return &options->checkpoint_interval_s;
+	case OPT_CHECKPOINT_TIMEOUT: return &options->checkpoint_timeout_s;
 	case OPT_HEARTBEAT: return &options->store.heartbeat_s;
 	default: return &options->thread_count;
 	}
@@ -203,6 +231,8 @@ static enum ink_err set_value(struct options *options, enum option_id id, const 
 
 	if (id == OPT_KEYS)
 		return parse_keys(options, value, error);
+	if (id == OPT_CHECKPOINT_TO)
+		return parse_checkpoint_to(options, value, error);
 	err = row->unit ? parse_number(row, value, &number, error)
 			: parse_choice(row, value, &number, error);
 	if (err == INK_OK && row->unit)
@@ -291,17 +321,10 @@ enum ink_err options_parse(struct options *options, const char *text, bool is_sl
 
 /* Pairs that cannot both be. */
 static const enum option_id contradictions[][2] = {
-	{ OPT_RO, OPT_RW },
-	{ OPT_RO, OPT_SYNC },
-	{ OPT_RO, OPT_SEAL },
-	{ OPT_RO, OPT_IMMUTABLE },
-	{ OPT_RO, OPT_AUDIT },
-	{ OPT_RO, OPT_PROFILE },
-	{ OPT_SYNC, OPT_ASYNC },
-	{ OPT_RO, OPT_HEARTBEAT },
-	{ OPT_RO, OPT_EPOCH },
-	{ OPT_RO, OPT_SEAL_INTERVAL },
-	{ OPT_RO, OPT_SYNC_INTERVAL },
+	{ OPT_RO, OPT_RW },        { OPT_RO, OPT_SYNC },          { OPT_RO, OPT_SEAL },
+	{ OPT_RO, OPT_IMMUTABLE }, { OPT_RO, OPT_AUDIT },         { OPT_RO, OPT_PROFILE },
+	{ OPT_SYNC, OPT_ASYNC },   { OPT_RO, OPT_HEARTBEAT },     { OPT_RO, OPT_CHECKPOINT_TO },
+	{ OPT_RO, OPT_EPOCH },     { OPT_RO, OPT_SEAL_INTERVAL }, { OPT_RO, OPT_SYNC_INTERVAL },
 };
 
 enum ink_err options_check(const struct options *options, char ret_text[static OPTIONS_TEXT_SIZE],
@@ -318,6 +341,12 @@ enum ink_err options_check(const struct options *options, char ret_text[static O
 				    "options %s and %s contradict each other; leave one out",
 				    table[pair[0]].name, table[pair[1]].name);
 	}
+	if ((options->checkpoint_interval_s || options->checkpoint_timeout_s) &&
+	    !options->checkpoint_to[0])
+		return fail(
+			ret_error,
+			"option checkpoint-%s has no use without checkpoint-to, which says where checkpoints go",
+			options->checkpoint_interval_s ? "interval" : "timeout");
 	out = fmemopen(ret_text, OPTIONS_TEXT_SIZE, "w");
 	if (!out)
 		return fail(ret_error, "no memory");
@@ -340,6 +369,12 @@ enum ink_err options_check(const struct options *options, char ret_text[static O
 		fprintf(out, ",sync-interval=%u", store->sync_interval_ms);
 	if (store->heartbeat_s)
 		fprintf(out, ",heartbeat=%u", store->heartbeat_s);
+	if (options->checkpoint_to[0])
+		fprintf(out, ",checkpoint-to=%s", options->checkpoint_to);
+	if (options->checkpoint_interval_s)
+		fprintf(out, ",checkpoint-interval=%u", options->checkpoint_interval_s);
+	if (options->checkpoint_timeout_s)
+		fprintf(out, ",checkpoint-timeout=%u", options->checkpoint_timeout_s);
 	if (options->is_for_all)
 		fputs(",allow_other", out);
 	if (options->flags[0])

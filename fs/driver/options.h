@@ -19,6 +19,9 @@ struct options {
 	bool is_for_all;         /* allow_other */
 	bool is_point_immutable; /* the bare mount point gets the immutable flag */
 	uint32_t thread_count;
+	uint32_t checkpoint_interval_s; /* 0: the default */
+	uint32_t checkpoint_timeout_s;  /* 0: the default */
+	char checkpoint_to[PATH_MAX];   /* absolute; empty: nowhere */
 	char keys_dir[PATH_MAX];
 	char flags[OPTIONS_TEXT_SIZE]; /* generic ones for the system, with commas */
 	uint32_t given;                /* bits of the table in options.c */
