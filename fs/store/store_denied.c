@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Refusals: the first of a kind is recorded at once; the same again within a second is counted, and
- * the count recorded when the second is over.
+ * Refusals, all of them counted, none of them a burden to others.
+ *
+ * 1. The first of a kind is recorded at once; the same again is counted, and the count recorded within a second.
+ * 2. An actor gets REFUSAL_RATE_MAX records a second that say what was tried on what.  Beyond that its refusals are
+ *    one kind for each operation, without object and name, and 1 holds for that kind.
+ * 3. What was counted and not yet recorded is lost if the driver is killed: at most the last second's.
  */
 #include "store_private.h"
 
 #include <errno.h>
 
-enum { FOLD_NS = 1000000000 };
+enum {
+	/* A second, less what waking up may take. */
+	FOLD_NS = 900000000,
+	RATE_NS = 1000000000,
+};
 
 static bool is_same(const struct refusal *slot, const struct ink_caller *caller, uint64_t inode,
 		    const struct ink_body_denied *what)
@@ -29,6 +37,7 @@ static enum ink_err record(struct ink_store *store, const struct ink_caller *cal
 	return store_record(store, INK_DENIED, caller, inode, &body);
 }
 
+/* What could not be recorded stays counted, and its time comes again. */
 static enum ink_err flush_slot(struct ink_store *store, struct refusal *slot)
 {
 	struct ink_caller caller = { slot->uid, slot->gid, slot->actor };
@@ -38,11 +47,9 @@ static enum ink_err flush_slot(struct ink_store *store, struct refusal *slot)
 		slot->what.count = slot->count;
 		err = record(store, &caller, slot->inode, &slot->what);
 	}
-	/* What could not be recorded stays counted. */
-	if (err == INK_OK) {
+	if (err == INK_OK)
 		slot->count = 0;
-		slot->recorded_ns = monotonic_ns();
-	}
+	slot->recorded_ns = monotonic_ns();
 	return err;
 }
 
@@ -92,6 +99,56 @@ static struct refusal *find_slot(struct ink_store *store, const struct ink_calle
 	return oldest;
 }
 
+/*
+ * Has the actor had its records of this second?  If not, one more is counted.
+ *
+ * More actors than places: the newcomer takes the place of the one with the fewest, and its count too, so whoever
+ * takes turns with others gains nothing (the Space-Saving sketch: a count may be too high, never too low).
+ */
+static bool is_over_rate(struct ink_store *store, const struct ink_caller *caller)
+{
+	struct refusal_rates *rates = &store->refusal_rates;
+	uint64_t now_ns = monotonic_ns();
+	struct refusal_rate *fewest = NULL;
+
+	if (now_ns - rates->begun_ns >= RATE_NS)
+		*rates = (struct refusal_rates){ .begun_ns = now_ns };
+	for (unsigned i = 0; i < REFUSAL_RATE_COUNT; i++) {
+		struct refusal_rate *rate = &rates->of[i];
+
+		if (rate->count > 0 && rate->actor == caller->actor && rate->uid == caller->uid) {
+			fewest = rate;
+			break;
+		}
+		if (!fewest || rate->count < fewest->count)
+			fewest = rate;
+	}
+	fewest->actor = caller->actor;
+	fewest->uid = caller->uid;
+	if (fewest->count >= REFUSAL_RATE_MAX)
+		return true;
+	fewest->count++;
+	return false;
+}
+
+/* Is it counted in this slot, and not time yet to record the count? */
+static bool is_folding(const struct refusal *slot, bool is_same_refusal)
+{
+	return is_same_refusal && monotonic_ns() - slot->recorded_ns < FOLD_NS &&
+	       slot->count < UINT32_MAX;
+}
+
+static void count_one(struct ink_store *store, struct refusal *slot)
+{
+	uint64_t due_ns = slot->recorded_ns + FOLD_NS;
+
+	slot->count++;
+	if (store->refusals_due_ns != 0 && store->refusals_due_ns <= due_ns)
+		return;
+	store->refusals_due_ns = due_ns;
+	pthread_cond_signal(&store->sealer_cond);
+}
+
 enum ink_err store_deny(struct ink_store *store, const struct ink_caller *caller, uint64_t inode,
 			const struct ink_body_denied *what)
 {
@@ -110,8 +167,15 @@ enum ink_err store_deny(struct ink_store *store, const struct ink_caller *caller
 	if (once.op <= INK_OP_LAST)
 		store->refusals_by_op[once.op]++;
 	slot = find_slot(store, caller, inode, &once, &is_known);
-	if (is_known && monotonic_ns() - slot->recorded_ns < FOLD_NS && slot->count < UINT32_MAX) {
-		slot->count++;
+	if (!is_folding(slot, is_known) && is_over_rate(store, caller)) {
+		inode = 0;
+		once = (struct ink_body_denied){ .op = once.op,
+						 .errno_code = once.errno_code,
+						 .count = 1 };
+		slot = find_slot(store, caller, inode, &once, &is_known);
+	}
+	if (is_folding(slot, is_known)) {
+		count_one(store, slot);
 		return INK_ERR_DENIED;
 	}
 	err = flush_slot(store, slot);
@@ -125,19 +189,21 @@ enum ink_err store_deny(struct ink_store *store, const struct ink_caller *caller
 
 enum ink_err store_flush_refusals(struct ink_store *store, bool is_all)
 {
-	uint64_t now = monotonic_ns();
+	uint64_t now_ns = monotonic_ns(), next_ns = 0;
 	enum ink_err first_err = INK_OK;
 
 	for (unsigned i = 0; i < REFUSAL_SLOT_COUNT; i++) {
 		struct refusal *slot = &store->refusals[i];
 		enum ink_err err = INK_OK;
 
-		if (slot->is_used && slot->count > 0 &&
-		    (is_all || now - slot->recorded_ns >= FOLD_NS))
+		if (slot->count > 0 && (is_all || now_ns - slot->recorded_ns >= FOLD_NS))
 			err = flush_slot(store, slot);
 		if (err != INK_OK && first_err == INK_OK)
 			first_err = err;
+		if (slot->count > 0 && (next_ns == 0 || slot->recorded_ns + FOLD_NS < next_ns))
+			next_ns = slot->recorded_ns + FOLD_NS;
 	}
+	store->refusals_due_ns = next_ns;
 	return first_err;
 }
 

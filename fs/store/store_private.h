@@ -35,6 +35,8 @@ enum {
 	BUFFER_SIZE = 512 << 10,
 	BUFFER_COUNT_MAX = 8,
 	REFUSAL_SLOT_COUNT = 256,
+	REFUSAL_RATE_COUNT = 64,
+	REFUSAL_RATE_MAX = 100,        /* records a second of one actor that say all */
 	PENDING_KICK_BYTES = 8 << 20,  /* commit now */
 	PENDING_WAIT_BYTES = 24 << 20, /* writers wait for the commit */
 	DIRTY_KICK_COUNT = 20000,
@@ -55,6 +57,18 @@ struct refusal {
 	struct ink_body_denied what;
 	char name[INK_NAME_SIZE_MAX + 1];
 	char second_name[INK_NAME_SIZE_MAX + 1];
+};
+
+/* How many refusals each actor had recorded in the running second; see store_denied.c. */
+struct refusal_rate {
+	uint64_t actor;
+	uint32_t uid;
+	uint32_t count; /* 0: free */
+};
+
+struct refusal_rates {
+	uint64_t begun_ns; /* CLOCK_MONOTONIC */
+	struct refusal_rate of[REFUSAL_RATE_COUNT];
 };
 
 /* The newest seal, to be checked by the sealing thread. */
@@ -117,6 +131,8 @@ struct ink_store {
 	struct trouble troubles[TROUBLE_COUNT];
 	struct seal_check check;
 	struct refusal refusals[REFUSAL_SLOT_COUNT];
+	uint64_t refusals_due_ns; /* CLOCK_MONOTONIC: a count is to be recorded then; 0: none */
+	struct refusal_rates refusal_rates;
 	uint64_t refusals_by_op[INK_OP_LAST + 1]; /* these two since opening, for ink_status() */
 	uint64_t seal_count;
 	uint64_t told_places[TOLD_COUNT]; /* damage that on_damage was told of lately; 0: none */
@@ -229,7 +245,7 @@ INK_MUST_CHECK enum ink_err store_write_and_hash(struct ink_store *store, const 
 /* Record or fold; answers INK_ERR_DENIED, or why it could not be recorded. */
 INK_MUST_CHECK enum ink_err store_deny(struct ink_store *store, const struct ink_caller *caller,
 				       uint64_t inode, const struct ink_body_denied *what);
-/* Record folded refusals older than a second; all of them if @is_all. */
+/* Record the counts whose time has come; all of them if @is_all. */
 INK_MUST_CHECK enum ink_err store_flush_refusals(struct ink_store *store, bool is_all);
 
 /* --- store_file.c: under `lock` --- */

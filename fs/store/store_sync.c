@@ -3,9 +3,9 @@
  * What happens beside the writers: group sync, index commits, and the two threads.
  *
  * The sealing thread signs what nobody asked to have signed, within seal_interval_ms of the first
- * unsigned record, and the heartbeat.  The committing thread makes the log durable and the index
- * follow, within sync_interval_ms, records folded refusals and ends epochs; it may wait for a
- * slow disk as long as it takes, the sealing thread does not touch the disk but for its records.
+ * unsigned record, and the heartbeat, and records folded refusals.  The committing thread makes the
+ * log durable and the index follow, within sync_interval_ms, and ends epochs; it may wait for a slow
+ * disk as long as it takes, the sealing thread does not touch the disk but for its records.
  */
 #include "store_private.h"
 
@@ -171,11 +171,6 @@ static void deadline_at(uint64_t at_ns, struct timespec *ret_deadline)
 	ret_deadline->tv_nsec = (long)(at_ns % UINT64_C(1000000000));
 }
 
-static void deadline_in(uint64_t ns, struct timespec *ret_deadline)
-{
-	deadline_at(monotonic_ns() + ns, ret_deadline);
-}
-
 /* The newest seal, checked against the public key beside the writers. */
 static bool newest_seal_is_good(const struct seal_check *check)
 {
@@ -215,30 +210,38 @@ static void sealer_tick(struct ink_store *store)
 	check_newest_seal(store);
 }
 
+/* Until @at_ns, or the first unsigned record if there is none yet; meanwhile counts are recorded when their time comes. */
+static void sealer_wait(struct ink_store *store, uint64_t at_ns)
+{
+	bool is_idle = !has_unsealed(store);
+	struct timespec deadline;
+
+	store->is_sealer_idle = is_idle;
+	while (!store->is_stopping && monotonic_ns() < at_ns && is_idle == !has_unsealed(store)) {
+		uint64_t due_ns = store->refusals_due_ns;
+
+		deadline_at(due_ns != 0 && due_ns < at_ns ? due_ns : at_ns, &deadline);
+		if (pthread_cond_timedwait(&store->sealer_cond, &store->lock, &deadline) != 0 &&
+		    store->refusals_due_ns != 0)
+			(void)!store_flush_refusals(store, false);
+	}
+	store->is_sealer_idle = false;
+}
+
 static void *sealer_main(void *arg)
 {
 	struct ink_store *store = arg;
 	/* Less than the interval by what waking up may take. */
 	uint64_t tick_ns = (uint64_t)store->options.seal_interval_ms * UINT64_C(600000);
 	uint64_t idle_ns = (uint64_t)store->options.heartbeat_s * UINT64_C(1000000000);
-	struct timespec deadline;
 
 	pthread_mutex_lock(&store->lock);
 	while (!store->is_stopping) {
-		if (!has_unsealed(store)) {
-			store->is_sealer_idle = true;
-			deadline_in(idle_ns, &deadline);
-			pthread_cond_timedwait(&store->sealer_cond, &store->lock, &deadline);
-			store->is_sealer_idle = false;
-		}
+		if (!has_unsealed(store))
+			sealer_wait(store, monotonic_ns() + idle_ns);
 		/* The first unsigned record is at most a moment old: sign it, and its followers, a tick later. */
-		if (has_unsealed(store) && !store->is_stopping) {
-			deadline_in(tick_ns, &deadline);
-			while (!store->is_stopping &&
-			       pthread_cond_timedwait(&store->sealer_cond, &store->lock,
-						      &deadline) == 0)
-				;
-		}
+		if (has_unsealed(store) && !store->is_stopping)
+			sealer_wait(store, monotonic_ns() + tick_ns);
 		if (!store->is_stopping)
 			sealer_tick(store);
 	}
@@ -267,7 +270,6 @@ static void *committer_main(void *arg)
 		if (store->is_stopping)
 			break;
 		begun_ns = monotonic_ns();
-		(void)!store_flush_refusals(store, false);
 		pthread_mutex_unlock(&store->lock);
 		/* What fails here fails again at the next tick, or has stopped the store; writers are told. */
 		error = store_commit_index(store) == INK_OK ? 0 : errno;
