@@ -190,6 +190,17 @@ bool denied_names_entry(uint16_t op)
 	return op != INK_OP_SETXATTR && op != INK_OP_REMOVEXATTR && op != INK_OP_LINK;
 }
 
+static void describe_denied_change(struct fields *fields, const struct ink_body_denied *body)
+{
+	if (body->flags & INK_ATTR_MODE)
+		fields_octal(fields, "mode", (uint32_t)body->a);
+	if (body->flags & INK_ATTR_UID)
+		fields_u64(fields, "owner", body->b >> 32);
+	if (body->flags & INK_ATTR_GID)
+		fields_u64(fields, "group", body->b & UINT32_MAX);
+	fields_bits(fields, "mask", body->flags);
+}
+
 /* FORMAT.md 5.3: which of the body's numbers an operation has, and what they mean in it. */
 static void describe_denied_arguments(struct fields *fields, struct replay *replay, uint64_t seq,
 				      const struct ink_body_denied *body)
@@ -218,6 +229,7 @@ static void describe_denied_arguments(struct fields *fields, struct replay *repl
 	case INK_OP_SETXATTR:
 	case INK_OP_REMOVEXATTR: fields_str(fields, "attribute", body->name); break;
 	case INK_OP_IOCTL: fields_bits(fields, "command", body->flags); break;
+	case INK_OP_SETATTR: describe_denied_change(fields, body); break;
 	default: break;
 	}
 }

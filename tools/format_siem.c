@@ -233,7 +233,8 @@ static enum activity denied_activity(const struct event *event)
 	case INK_OP_RENAME: return ACTIVITY_RENAME;
 	case INK_OP_SETXATTR:
 	case INK_OP_REMOVEXATTR:
-	case INK_OP_IOCTL: return ACTIVITY_SET_ATTRIBUTES;
+	case INK_OP_IOCTL:
+	case INK_OP_SETATTR: return ACTIVITY_SET_ATTRIBUTES;
 	}
 	return ACTIVITY_OTHER;
 }

@@ -119,6 +119,25 @@ static enum ink_err make_text(struct driver *driver, uint64_t inode, char **ret_
 	return err;
 }
 
+void live_refuse_change(fuse_req_t req, uint64_t inode, const struct ink_setattr *change,
+			uint64_t size)
+{
+	struct ink_body_denied truncating = {
+		.op = INK_OP_TRUNCATE,
+		.a = size,
+		.name = name_str(folder_name),
+	};
+	struct ink_body_denied changing = {
+		.op = INK_OP_SETATTR,
+		.flags = change->mask,
+		.a = change->mode,
+		.b = (uint64_t)change->uid << 32 | change->gid,
+		.name = name_str(folder_name),
+	};
+
+	refuse(req, inode, change->mask == 0 ? &truncating : &changing);
+}
+
 void live_open(fuse_req_t req, uint64_t inode, struct fuse_file_info *info)
 {
 	struct ink_body_denied what = { .op = INK_OP_OPEN,
@@ -179,10 +198,10 @@ void live_readdir(fuse_req_t req, size_t size, off_t offset, bool is_plus)
 	char buf[1024];
 	size_t used = 0, room = size < sizeof(buf) ? size : sizeof(buf);
 
-	for (unsigned i = (unsigned)offset; i < 2 + FILE_COUNT; i++) {
+	for (uint64_t i = (uint64_t)offset; i < 2 + FILE_COUNT; i++) {
 		struct fuse_entry_param entry = { .ino = 0 };
 		uint64_t inode;
-		const char *name = entry_at(i, &inode);
+		const char *name = entry_at((unsigned)i, &inode);
 		size_t needed;
 
 		if (i >= 2)

@@ -24,6 +24,9 @@ struct ink_str live_recorded_name(uint64_t parent, const char *name);
 /* As the handlers in private.h, for these nodes and names. */
 void live_lookup(fuse_req_t req, uint64_t parent, const char *name);
 void live_getattr(fuse_req_t req, uint64_t inode);
+/* @change: its mask is 0 if the size is to change, to @size. */
+void live_refuse_change(fuse_req_t req, uint64_t inode, const struct ink_setattr *change,
+			uint64_t size);
 void live_open(fuse_req_t req, uint64_t inode, struct fuse_file_info *info);
 void live_read(fuse_req_t req, size_t size, off_t offset, struct handle *handle);
 void live_readdir(fuse_req_t req, size_t size, off_t offset, bool is_plus);

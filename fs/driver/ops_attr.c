@@ -85,20 +85,15 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *stat, int to_set,
 {
 	struct driver *driver = driver_of(req);
 	struct ink_setattr change = change_of(stat, to_set);
-	struct ink_body_denied truncating = { .op = INK_OP_TRUNCATE,
-					      .a = (uint64_t)stat->st_size,
-					      .name = name_str(".inkfs") };
 	struct ink_caller caller;
 	struct ink_attr attr;
 	enum ink_err err;
 
 	(void)info;
 	if (live_is_node(ino)) {
-		/* There is nothing on record whose mode or owner this could change. */
 		if (to_set & FUSE_SET_ATTR_SIZE)
-			refuse(req, ino, &truncating);
-		else
-			fuse_reply_err(req, EPERM);
+			change.mask = 0;
+		live_refuse_change(req, ino, &change, (uint64_t)stat->st_size);
 		return;
 	}
 	err = caller_of(req, &caller);

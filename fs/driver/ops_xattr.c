@@ -116,7 +116,7 @@ static void refuse_xattr(fuse_req_t req, fuse_ino_t ino, const char *name, enum 
 {
 	struct ink_body_denied what = { .op = (uint16_t)op, .name = name_str(name) };
 
-	if (is_ours(name))
+	if (is_ours(name) && !live_is_node(ino))
 		refuse(req, ino, &what);
 	else
 		fuse_reply_err(req, EOPNOTSUPP);
@@ -154,7 +154,9 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned command, void *arg,
 	(void)flags;
 	(void)in;
 	(void)in_size;
-	if (command == (unsigned)FS_IOC_GETFLAGS && out_size >= sizeof(simple))
+	if (live_is_node(ino))
+		fuse_reply_err(req, ENOTTY);
+	else if (command == (unsigned)FS_IOC_GETFLAGS && out_size >= sizeof(simple))
 		fuse_reply_ioctl(req, 0, &simple, sizeof(simple));
 	else if (command == FS_IOC_FSGETXATTR && out_size >= sizeof(extended))
 		fuse_reply_ioctl(req, 0, &extended, sizeof(extended));

@@ -27,6 +27,7 @@ static const char *const op_names[] = {
 	[INK_OP_SETXATTR] = "setxattr",
 	[INK_OP_REMOVEXATTR] = "removexattr",
 	[INK_OP_IOCTL] = "ioctl",
+	[INK_OP_SETATTR] = "setattr",
 };
 
 static const char *const reason_names[] = {

@@ -68,9 +68,10 @@ enum ink_op {
 	INK_OP_SETXATTR,
 	INK_OP_REMOVEXATTR,
 	INK_OP_IOCTL,
+	INK_OP_SETATTR,
 };
 
-#define INK_OP_LAST INK_OP_IOCTL
+#define INK_OP_LAST INK_OP_SETATTR
 
 enum ink_attr_mask {
 	INK_ATTR_MODE = 1,

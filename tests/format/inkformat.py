@@ -383,7 +383,7 @@ def parse_denied(c: Cursor) -> Denied:
     _errno, count, _flags = c.u32(), c.u32(), c.u32()
     _a, _b, _second = c.u64(), c.u64(), c.u64()
     _name, _second_name = c.str(), c.str()
-    require(1 <= op <= 12, "DENIED names an unknown operation")
+    require(1 <= op <= 13, "DENIED names an unknown operation")
     require(count >= 1, "DENIED stands for nothing")
     return Denied(op, count)
 

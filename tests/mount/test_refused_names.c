@@ -8,10 +8,12 @@
 #include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "attempt.h"
@@ -229,6 +231,23 @@ static int chmod_live(void)
 	return chmod("../.inkfs/status.json", 0600);
 }
 
+static int chown_live(void)
+{
+	return chown("../.inkfs", 7, 9);
+}
+
+static int set_flags_live(void)
+{
+	int flags = FS_IMMUTABLE_FL;
+
+	return ioctl(must_open("../.inkfs/vkey", O_RDONLY), FS_IOC_SETFLAGS, &flags);
+}
+
+static int set_attribute_live(void)
+{
+	return setxattr("../.inkfs/vkey", "user.inkfs.seq", "7", 1, 0);
+}
+
 static int name_of_256_bytes(void)
 {
 	char name[257];
@@ -313,7 +332,11 @@ static const struct attempt always[] = {
 	DENIED_ROOT(open_live, EACCES, INK_OP_OPEN, O_ACCMODE | O_TRUNC,
 		    .flags = O_WRONLY | O_TRUNC),
 	DENIED_ROOT(truncate_live, EACCES, INK_OP_TRUNCATE, ALL_BITS, .a = 3),
-	REFUSED(chmod_live, EPERM, EPERM),
+	DENIED_ROOT(chmod_live, EPERM, INK_OP_SETATTR, ALL_BITS, .flags = INK_ATTR_MODE, .a = 0600),
+	DENIED_ROOT(chown_live, EPERM, INK_OP_SETATTR, ALL_BITS,
+		    .flags = INK_ATTR_UID | INK_ATTR_GID, .b = UINT64_C(7) << 32 | 9),
+	REFUSED(set_flags_live, ENOTTY, EPERM),
+	REFUSED(set_attribute_live, EOPNOTSUPP, EACCES),
 	REFUSED(name_of_256_bytes, ENAMETOOLONG, ENAMETOOLONG),
 };
 

@@ -146,7 +146,7 @@ static void any_rest(struct rng *rng, uint8_t kind, union ink_body *b)
 	case INK_OPEN:
 	case INK_CLOSE: b->open.flags = (uint32_t)rng_next(rng); break;
 	case INK_DENIED:
-		b->denied = (struct ink_body_denied){ (uint16_t)(1 + rng_below(rng, 12)),
+		b->denied = (struct ink_body_denied){ (uint16_t)(1 + rng_below(rng, 13)),
 						      (uint32_t)rng_next(rng),
 						      1 + (uint32_t)rng_below(rng, UINT32_MAX),
 						      (uint32_t)rng_next(rng),
@@ -486,7 +486,7 @@ static void counts_and_choices_are_held_to_their_limits(void **state)
 		assert_refused(INK_MOUNT, &b);
 	}
 	any_body(&rng, INK_DENIED, &b);
-	b.denied.op = 13;
+	b.denied.op = 14;
 	assert_refused(INK_DENIED, &b);
 	any_body(&rng, INK_DENIED, &b);
 	b.denied.count = 0;

@@ -207,12 +207,12 @@ static void every_kind_operation_and_reason_has_a_name_and_no_other_number_has(v
 	(void)state;
 	for (unsigned i = 0; i < 256; i++) {
 		assert_true((ink_kind_name((uint8_t)i) != NULL) == (i >= 1 && i <= 21));
-		assert_true((ink_op_name((uint16_t)i) != NULL) == (i >= 1 && i <= 12));
+		assert_true((ink_op_name((uint16_t)i) != NULL) == (i >= 1 && i <= 13));
 		assert_true((ink_seal_reason_name((uint8_t)i) != NULL) == (i >= 1 && i <= 9));
 	}
 	assert_null(ink_op_name(UINT16_MAX));
 	assert_string_equal(ink_kind_name(INK_APPEND), "APPEND");
-	assert_string_equal(ink_op_name(INK_OP_IOCTL), "ioctl");
+	assert_string_equal(ink_op_name(INK_OP_SETATTR), "setattr");
 	assert_string_equal(ink_seal_reason_name(INK_SEAL_REKEY), "rekey");
 }
 
