@@ -261,7 +261,8 @@ $(BUILD)/fuzz: $(call obj,$(FUZZ_DOOR) $(FUZZ_SRC)) $(SUPPORT) $(LIB)
 $(TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT) $(LIB)
 	$(LINK) -lcmocka $(STORE_LIBS) $(TOOL_LIBS)
 
+$(BUILD)/tests/soak/soak_block: $(call obj,tests/bench/serve.c)
 $(SOAKS): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT) $(LIB)
-	$(LINK) -lcmocka $(STORE_LIBS)
+	$(LINK) -lcmocka $(STORE_LIBS) $(if $(filter %block,$@),$(FUSE_LIBS))
 
 -include $(ALL_OBJ:.o=.d)
