@@ -3,7 +3,9 @@
 #
 #   SEEDS=200000  losses of power in process, shared among the processors; FIRST= where they begin (random)
 #   SEED=n        that one alone, with a copy of the store before each life in SOAK_DIR
-#   SOAK_DIR=     where that is; default $BUILD/soak
+#   CUTS=40       losses of power beneath a real ext4 (kernel.sh; needs root and loop devices); 0: none
+#   RECORDS=10000000  records of the scale run (scale.sh); 0: none
+#   SOAK_DIR=     where there is room for that; default $BUILD/soak
 #
 # Ends at the first failure, with the seed.
 
@@ -48,4 +50,17 @@ if ((SEEDS > 0)); then
 	FIRST=${FIRST:-$((SRANDOM * 1000))}
 	echo "power: $SEEDS seeds from $FIRST"
 	power "$SEEDS" "$FIRST"
+fi
+
+CUTS=${CUTS:-40}
+if ((CUTS > 0)); then
+	tests/soak/kernel.sh $(((CUTS + 7) / 8)) 8 || {
+		code=$?
+		((code == 77)) || exit "$code" # not to be had here: it has said so
+	}
+fi
+
+RECORDS=${RECORDS:-10000000}
+if ((RECORDS > 0)); then
+	tests/soak/scale.sh "$RECORDS" "$SOAK_DIR"
 fi
