@@ -66,6 +66,12 @@ static enum ink_err hand_over(struct ink_store *store, enum ink_seal_reason reas
 	int keep;
 	enum ink_err err = keys_folder_is_there(store);
 
+	/*
+	 * The file is about to lose what it held for the change before, and that may have failed in its third step:
+	 * then a loss of power would leave a log of the epoch before, and no key for it (invariant 5).
+	 */
+	if (err == INK_OK)
+		err = store_sync_to(store, store->handover_count);
 	if (err == INK_OK)
 		err = seal_key_write(io, store->keys_dir, store->store_id, epoch, old, next);
 	if (err != INK_OK)
@@ -80,6 +86,7 @@ static enum ink_err hand_over(struct ink_store *store, enum ink_seal_reason reas
 	pthread_mutex_unlock(&store->lock);
 	if (err != INK_OK)
 		return err;
+	store->handover_count = count;
 	err = store_sync_to(store, count);
 	if (err == INK_OK)
 		err = seal_key_write(io, store->keys_dir, store->store_id, epoch + 1, next, NULL);

@@ -152,6 +152,8 @@ struct ink_store {
 	uint64_t synced_count; /* as durable_count */
 
 	pthread_mutex_t epoch_lock; /* one change of epoch at a time */
+	uint64_t handover_count; /* under epoch_lock: records up to the EPOCH of this session that
+				     * began the present epoch, that one included; 0: none yet */
 
 	pthread_mutex_t nonce_lock;
 	uint8_t nonces[NONCE_POOL_SIZE];

@@ -52,6 +52,34 @@ static void an_epoch_ends_after_its_time_and_its_secret_is_gone(void **state)
 	assert_true(count_records(f->path, INK_EPOCH) >= 5);
 }
 
+/* Of the epochs that the log and the key file know, the file must hold one that the log has begun and not ended. */
+static void a_change_that_was_not_synced_is_not_followed_by_another(void **state)
+{
+	struct store_fixture *f = *state;
+	struct seal_key_file file = { 0 };
+	struct ink_options quiet = trial_quiet();
+	struct ink_store *store;
+	struct fault_io fault;
+	struct ink_error error;
+	char keys[PATH_MAX];
+	uint32_t epoch;
+
+	scratch_path(f->path, "keys", keys);
+	fault_io_init(&fault);
+	assert_ok(store_open_on(&fault.io, f->path, &quiet, &store, &error));
+	epoch = catalog_head(store->catalog)->epoch;
+	/* The first of its syncs is that of the key file, the second that of the place it had, the third the log's. */
+	fault_io_arm(&fault, 3, 1 << FAULT_FDATASYNC, false, EIO);
+	assert_int_equal(store_change_epoch(store, INK_SEAL_EPOCH), INK_ERR_IO);
+	assert_true(fault_io_fired(&fault));
+	assert_true(store_change_epoch(store, INK_SEAL_EPOCH) != INK_OK);
+	assert_ok(seal_key_read(io_system(), keys, store->store_id, &file, &error));
+	assert_int_equal(file.epoch, epoch);
+	assert_non_null(file.next);
+	seal_key_file_release(&file);
+	trial_abandon(store);
+}
+
 /* --- an epoch that cannot end --- */
 
 static _Atomic unsigned begun_count, over_count;
@@ -237,6 +265,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, store_setup, store_teardown)
 	const struct CMUnitTest tests[] = {
 		T(an_epoch_ends_after_its_time_and_its_secret_is_gone),
+		T(a_change_that_was_not_synced_is_not_followed_by_another),
 		T(keys_that_go_away_are_told_once_and_epochs_go_on_when_they_are_back),
 		T(another_folder_in_the_place_of_the_keys_gets_no_secret),
 		T(a_change_of_keys_that_fails_anywhere_is_made_good),
