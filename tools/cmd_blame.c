@@ -27,9 +27,7 @@ struct blame {
 
 static bool flush(struct blame *blame)
 {
-	fwrite(blame->out.data, 1, blame->out.size, stdout);
-	blame->out.size = 0;
-	return !ferror(stdout);
+	return line_flush(&blame->out, stdout);
 }
 
 /* "uid=0 make[17] gitlab-ci/4711", from memory where one process wrote the line before too. */

@@ -53,9 +53,7 @@ struct grep {
 
 static bool flush(struct grep *grep)
 {
-	fwrite(grep->out.data, 1, grep->out.size, stdout);
-	grep->out.size = 0;
-	return !ferror(stdout) && !grep->out.has_failed;
+	return line_flush(&grep->out, stdout);
 }
 
 static void put_text(struct grep *grep, const char *text, size_t size)

@@ -3,7 +3,6 @@
 
 #include "text.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { NS_PER_S = 1000000000, ROOM_MIN = 512 };
@@ -12,6 +11,14 @@ void line_release(struct line *line)
 {
 	free(line->data);
 	*line = (struct line){ 0 };
+}
+
+bool line_flush(struct line *line, FILE *file)
+{
+	if (line->size > 0)
+		fwrite(line->data, 1, line->size, file);
+	line->size = 0;
+	return !ferror(file) && !line->has_failed;
 }
 
 char *line_reserve(struct line *line, size_t size)

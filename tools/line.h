@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 struct line {
@@ -26,6 +27,8 @@ struct line {
 	bool has_second;
 };
 
+/* Write what is in it and empty it.  false: an error of @file, now or before, or something is missing in the line. */
+bool line_flush(struct line *line, FILE *file);
 /* A zeroed struct is an empty line. */
 void line_release(struct line *line);
 

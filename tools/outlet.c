@@ -56,9 +56,11 @@ static bool put_out(struct outlet *outlet, size_t size)
 	size_t skipped = outlet->skip_size < size ? (size_t)outlet->skip_size : size;
 
 	outlet->skip_size -= skipped;
-	fwrite(line->data + skipped, 1, size - skipped, stdout);
+	if (size > skipped)
+		fwrite(line->data + skipped, 1, size - skipped, stdout);
 	outlet->output_size += size - skipped;
-	memmove(line->data, line->data + size, line->size - size);
+	if (line->size > size)
+		memmove(line->data, line->data + size, line->size - size);
 	line->size -= size;
 	outlet->signed_size = 0;
 	return fflush(stdout) == 0 && !ferror(stdout);

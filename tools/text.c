@@ -156,7 +156,7 @@ void text_safe(struct line *out, const char *data, size_t size)
 
 static void flush(FILE *out, struct line *line)
 {
-	fwrite(line->data, 1, line->size, out);
+	(void)line_flush(line, out);
 	line_release(line);
 }
 

@@ -48,7 +48,7 @@ status_is_that_of_now() {
 		"$(field payload_bytes)"
 	equal "state" mounted "$(field state)"
 	# What the tool says of a live store is no older: nothing waits for the index.
-	sync -f "$logs/lines"
+	sync "$logs/lines"
 	"$BUILD/inkfs" status "$logs" >"$tmp/text"
 	equal "durable in status" "$(awk '$1 == "records" { print $2 }' "$tmp/text")" \
 		"$(awk '$1 == "durable" { print $2 }' "$tmp/text")"
