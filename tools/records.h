@@ -30,7 +30,7 @@ struct records_options {
 	bool is_unverified; /* bodies are not held against their digests */
 	bool is_scan;       /* read every record, use no index */
 	bool is_following;  /* it will be read beyond its present end */
-	bool is_continued;  /* stand before record filter->from_seq, whatever else the filter says */
+	bool is_continued; /* stand before record filter->from_seq, whatever else the filter says */
 };
 
 /*

@@ -20,12 +20,6 @@
 
 enum { TIME_MAX_S = 20, MEMORY_MAX_KIB = 256 << 10, CHANGED_COUNT = 300 };
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { IS_SANITIZED = 1 }; /* their shadow counts as memory */
-#else
-enum { IS_SANITIZED = 0 };
-#endif
-
 static void run_input(const struct fuzz_target *target, const uint8_t *data, size_t size)
 {
 	uint8_t *exact;

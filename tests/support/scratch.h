@@ -29,7 +29,14 @@ uint64_t file_size(const char *path);
 void tree_copy(const char *from, const char *to);
 void tree_remove(const char *path);
 
-/* Loops that may run longer or shorter: @normal, times INKFS_TEST_ROUNDS / 100. */
+/* Sanitizers take their time, and their shadow counts as memory. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { IS_SANITIZED = 1 };
+#else
+enum { IS_SANITIZED = 0 };
+#endif
+
+/* Loops that may run longer or shorter: @normal, times INKFS_TEST_ROUNDS / 100 (without it 100, with a sanitizer 20). */
 unsigned rounds(unsigned normal);
 
 /* xorshift64*; the same seed, the same numbers. */
