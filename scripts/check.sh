@@ -34,7 +34,7 @@ describe() {
 	shellcheck) echo "shell scripts" ;;
 	symbols) echo "what libinkfs.a shows its users begins with ink_" ;;
 	ldd) echo "inkfs runs without libfuse" ;;
-	standalone) echo "verify links and runs without libfuse, LMDB and anything that signs" ;;
+	standalone) echo "verify and check link and run without libfuse, LMDB and anything that signs" ;;
 	hardening) echo "PIE, full RELRO, no executable stack, stack protector" ;;
 	install) echo "uninstall leaves nothing of install, a build nothing in the tree" ;;
 	analyser) echo "clang-tidy (.clang-tidy) over include, fs and tools" ;;
@@ -132,33 +132,42 @@ check_ldd() {
 	! ldd build/inkfs | grep -q fuse
 }
 
-# `inkfs verify` as a program of its own: what the linker takes in for it is all that verification rests on.
+# `inkfs verify` and `inkfs check`, each as a program of its own: what the linker takes in for it is all that it rests on.
 check_standalone() {
-	local dir=build/standalone objects foreign
+	local dir=build/standalone objects name
 	build all
 	rm -rf "$dir"
 	mkdir -p "$dir"
-	cat >"$dir/verify.c" <<-'EOT'
+	objects=(build/obj/tools/*.o)
+	ar rcs "$dir/libtools.a" "${objects[@]}"
+	for name in verify check; do
+		stand_alone "$dir" "$name" || return 1
+	done
+	build/inkfs init "$dir/store" --origin standalone >"$dir/vkey"
+	"$dir/verify" "$dir/store" --key "@$dir/vkey"
+	build/inkfs prove "$dir/store" --seq 0 -o "$dir/evidence"
+	"$dir/check" "$dir/evidence" --key "@$dir/vkey"
+}
+
+stand_alone() { # DIR SUBCOMMAND
+	local dir=$1 name=$2 foreign
+	cat >"$dir/$name.c" <<-EOT
 		#include "cmds.h"
 
 		int main(int argc, char **argv)
 		{
-			return cmd_verify.run(argc, argv);
+			return cmd_$name.run(argc, argv);
 		}
 	EOT
-	objects=(build/obj/tools/*.o)
-	ar rcs "$dir/libtools.a" "${objects[@]}"
-	gcc -Iinclude -Itools -pthread -o "$dir/verify" "$dir/verify.c" "$dir/libtools.a" \
-		build/libinkfs.a -lcrypto -lsodium -ljansson -lpcre2-8
-	foreign=$(nm -D --undefined-only "$dir/verify" | awk '{ print $2 }' | sed 's/@.*//' |
+	gcc -Iinclude -Itools -pthread -o "$dir/$name" "$dir/$name.c" "$dir/libtools.a" \
+		build/libinkfs.a -lcrypto -lsodium -ljansson -lpcre2-8 || return 1
+	foreign=$(nm -D --undefined-only "$dir/$name" | awk '{ print $2 }' | sed 's/@.*//' |
 		grep -E '^(fuse_|mdb_|randombytes|crypto_(auth|box|kx|secretbox|sign))' |
 		grep -vx crypto_sign_verify_detached || true)
 	if [[ -n $foreign ]]; then
-		echo "verification links ${foreign//$'\n'/ }"
+		echo "$name links ${foreign//$'\n'/ }"
 		return 1
 	fi
-	build/inkfs init "$dir/store" --origin standalone >"$dir/vkey"
-	"$dir/verify" "$dir/store" --key "@$dir/vkey"
 }
 
 # `grep -q` would close the pipe early, and pipefail take readelf's end for the answer.

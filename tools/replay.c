@@ -1,55 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#include "replay.h"
+#include "replay_private.h"
 
 #include "actors.h"
 #include "array.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* Deeper is not followed; a forged log may have folders in a circle. */
-enum { DEPTH_MAX = 4096, KNOWN_PATH_COUNT = 1024 };
+enum { DEPTH_MAX = 4096 };
 
-struct name {
-	struct name *next; /* an older one */
-	uint64_t parent;
-	uint64_t seq; /* of the record that made it */
-	uint16_t size;
-	char text[];
-};
-
-struct node {
-	struct name *names; /* the newest first */
-	bool is_folder;
-	bool is_loaded;
-};
-
-/* A path that was put together lately. */
-struct known_path {
-	uint64_t inode;   /* 0: none */
-	uint64_t changes; /* replay->changes then */
-	char *text;
-	size_t size;
-};
-
-struct replay {
-	struct node *nodes; /* by inode; 0 is not used */
-	size_t node_count, node_capacity;
-	struct actors *actors;
-	uint64_t changes; /* of names, so far */
-	struct known_path known[KNOWN_PATH_COUNT];
-	/* Within a log: records before this one are in the index and are not taken in again.  Else 0. */
-	uint64_t index_count;
-	struct ink_store *store;
-	uint64_t store_count; /* records in it; an ACTOR among them can be looked up */
-	const char *store_path;
-	struct ink_reader *reader;
-	uint64_t newest_loaded; /* no name loaded so far was made later */
-	bool has_failed;
-};
-
-static bool add_node(struct replay *replay, bool is_folder)
+bool replay_add_node(struct replay *replay, bool is_folder)
 {
 	if (!array_grow((void **)&replay->nodes, replay->node_count, &replay->node_capacity,
 			sizeof(*replay->nodes)))
@@ -65,39 +26,14 @@ struct replay *replay_open(void)
 
 	if (replay)
 		replay->actors = actors_open();
-	if (replay && replay->actors && add_node(replay, false) && add_node(replay, true))
+	if (replay && replay->actors && replay_add_node(replay, false) &&
+	    replay_add_node(replay, true))
 		return replay;
 	replay_close(replay);
 	return NULL;
 }
 
-struct replay *replay_open_within(struct ink_store *store, const char *store_path)
-{
-	struct replay *replay = replay_open();
-	struct ink_status status;
-	struct ink_error error;
-	struct node *nodes;
-
-	if (!replay)
-		return NULL;
-	ink_status(store, &status);
-	nodes = calloc(status.file_count + 1, sizeof(*nodes));
-	if (!nodes || ink_reader_open(store_path, &replay->reader, &error) != INK_OK) {
-		free(nodes);
-		replay_close(replay);
-		return NULL;
-	}
-	nodes[INK_ROOT_INODE] = replay->nodes[INK_ROOT_INODE];
-	free(replay->nodes);
-	replay->nodes = nodes;
-	replay->node_count = replay->node_capacity = status.file_count + 1;
-	replay->index_count = replay->store_count = status.record_count;
-	replay->store = store;
-	replay->store_path = store_path;
-	return replay;
-}
-
-static void drop_nodes(struct replay *replay)
+void replay_drop_nodes(struct replay *replay)
 {
 	for (size_t i = 0; i < replay->node_count; i++) {
 		while (replay->nodes[i].names) {
@@ -116,11 +52,12 @@ void replay_close(struct replay *replay)
 {
 	if (!replay)
 		return;
-	drop_nodes(replay);
+	replay_drop_nodes(replay);
 	actors_close(replay->actors);
 	for (size_t i = 0; i < KNOWN_PATH_COUNT; i++)
 		free(replay->known[i].text);
-	ink_reader_close(replay->reader);
+	if (replay->log)
+		replay->log->close(replay);
 	free(replay);
 }
 
@@ -131,7 +68,7 @@ bool replay_has_failed(const struct replay *replay)
 
 /* --- names ---------------------------------------------------------------------- */
 
-static bool add_name(struct replay *replay, uint64_t inode, uint64_t parent, struct ink_str text,
+bool replay_add_name(struct replay *replay, uint64_t inode, uint64_t parent, struct ink_str text,
 		     uint64_t seq)
 {
 	struct name *name;
@@ -170,76 +107,13 @@ static void drop_name(struct replay *replay, uint64_t inode, uint64_t parent, st
 	}
 }
 
-/* --- from the index and the records that it leads to -------------------------------- */
-
-/* Record @seq, checked; its body is valid until the next call.  false: it cannot be read. */
-static bool read_record(struct replay *replay, uint64_t seq, const struct ink_header **ret_header,
-			union ink_body *ret_body)
-{
-	const struct ink_record *record = NULL;
-	uint64_t place;
-
-	if (ink_place(replay->store, seq, &place) != INK_OK ||
-	    ink_reader_seek(replay->reader, place, seq) != INK_OK ||
-	    ink_reader_next(replay->reader, &record) != INK_OK || !record || record->is_erased ||
-	    record->is_damaged ||
-	    ink_body_decode(record->header.kind, record->body, record->header.body_size,
-			    ret_body) != INK_OK) {
-		replay->has_failed = true;
-		return false;
-	}
-	*ret_header = &record->header;
-	return true;
-}
-
-struct loading {
-	struct replay *replay;
-	uint64_t inode;
-};
-
-/* The name that record @seq gave; only if it is a record that gave one to this inode there. */
-static bool load_name(void *ctx, uint64_t parent, uint64_t seq)
-{
-	struct loading *loading = ctx;
-	struct replay *replay = loading->replay;
-	const struct ink_header *header;
-	uint64_t said_parent = 0;
-	struct ink_str name = { "", 0 };
-	union ink_body body;
-
-	if (!read_record(replay, seq, &header, &body))
-		return false;
-	switch (header->kind) {
-	case INK_CREATE:
-	case INK_MKDIR:
-	case INK_SYMLINK: said_parent = body.node.parent, name = body.node.name; break;
-	case INK_LINK: said_parent = body.name.parent, name = body.name.name; break;
-	case INK_RENAME: said_parent = body.rename.new_parent, name = body.rename.new_name; break;
-	default: break;
-	}
-	if (header->inode != loading->inode || said_parent != parent) {
-		replay->has_failed = true;
-		return false;
-	}
-	if (seq > replay->newest_loaded)
-		replay->newest_loaded = seq;
-	if (!add_name(replay, loading->inode, parent, name, seq))
-		replay->has_failed = true;
-	return !replay->has_failed;
-}
-
 static void load_node(struct replay *replay, uint64_t inode)
 {
-	struct loading loading = { replay, inode };
-	struct ink_attr attr;
-
 	if (inode >= replay->node_count || replay->nodes[inode].is_loaded)
 		return;
 	replay->nodes[inode].is_loaded = true;
-	if (ink_getattr(replay->store, inode, &attr) == INK_OK)
-		replay->nodes[inode].is_folder = S_ISDIR(attr.mode);
-	if (ink_each_name(replay->store, inode, load_name, &loading) != INK_OK)
-		replay->has_failed = true;
+	if (replay->log)
+		replay->log->load_node(replay, inode);
 }
 
 bool replay_is_folder(struct replay *replay, uint64_t inode)
@@ -256,7 +130,7 @@ const struct replay_actor *replay_actor(struct replay *replay, uint64_t seq)
 
 	if (actor || seq == 0 || seq >= replay->store_count)
 		return actor;
-	if (!read_record(replay, seq, &header, &body) || header->kind != INK_ACTOR ||
+	if (!replay->log->read_record(replay, seq, &header, &body) || header->kind != INK_ACTOR ||
 	    !actors_add(replay->actors, header, &body.actor))
 		return NULL;
 	return actors_find(replay->actors, seq);
@@ -269,9 +143,9 @@ static bool add_made(struct replay *replay, const struct ink_header *header,
 {
 	if (header->inode != replay->node_count)
 		return true;
-	return add_node(replay, header->kind == INK_MKDIR) &&
+	return replay_add_node(replay, header->kind == INK_MKDIR) &&
 	       (!replay_is_folder(replay, body->parent) ||
-		add_name(replay, header->inode, body->parent, body->name, header->seq));
+		replay_add_name(replay, header->inode, body->parent, body->name, header->seq));
 }
 
 bool replay_apply(struct replay *replay, const struct ink_header *header,
@@ -288,50 +162,18 @@ bool replay_apply(struct replay *replay, const struct ink_header *header,
 	case INK_SYMLINK: return add_made(replay, header, &body->node);
 	case INK_LINK:
 		return !replay_is_folder(replay, body->name.parent) ||
-		       add_name(replay, header->inode, body->name.parent, body->name.name,
-				header->seq);
+		       replay_add_name(replay, header->inode, body->name.parent, body->name.name,
+				       header->seq);
 	case INK_UNLINK:
 		drop_name(replay, header->inode, body->name.parent, body->name.name);
 		return true;
 	case INK_RENAME:
 		drop_name(replay, header->inode, body->rename.old_parent, body->rename.old_name);
 		return !replay_is_folder(replay, body->rename.new_parent) ||
-		       add_name(replay, header->inode, body->rename.new_parent,
-				body->rename.new_name, header->seq);
+		       replay_add_name(replay, header->inode, body->rename.new_parent,
+				       body->rename.new_name, header->seq);
 	default: return true;
 	}
-}
-
-/* Take in the log from its start up to record @seq, instead of what the index says. */
-static bool read_from_start(struct replay *replay, uint64_t seq)
-{
-	const struct ink_record *record = NULL;
-	struct ink_reader *reader;
-	struct ink_error error;
-	bool is_good;
-
-	drop_nodes(replay);
-	replay->index_count = 0;
-	replay->changes++;
-	if (!add_node(replay, false) || !add_node(replay, true) ||
-	    ink_reader_open(replay->store_path, &reader, &error) != INK_OK)
-		return false;
-	while ((is_good = ink_reader_next(reader, &record) == INK_OK && record) &&
-	       record->header.seq < seq) {
-		union ink_body body;
-
-		if (record->header.kind == INK_APPEND || record->header.kind == INK_ACTOR ||
-		    record->is_erased || record->is_damaged ||
-		    ink_body_decode(record->header.kind, record->body, record->header.body_size,
-				    &body) != INK_OK)
-			continue;
-		if (!replay_apply(replay, &record->header, &body)) {
-			is_good = false;
-			break;
-		}
-	}
-	ink_reader_close(reader);
-	return is_good;
 }
 
 /* --- paths ------------------------------------------------------------------------------ */
@@ -411,7 +253,7 @@ bool replay_path(struct replay *replay, uint64_t seq, uint64_t inode, struct ink
 		if (seq > replay->index_count || replay->index_count == 0 ||
 		    inode >= replay->node_count)
 			return false;
-		if (!read_from_start(replay, seq)) {
+		if (!replay->log->read_from_start(replay, seq)) {
 			replay->has_failed = true;
 			return false;
 		}

@@ -81,6 +81,17 @@ out_has "EVIDENCE checkpoint-fork cp.fork"
 run 1 "$inkfs" verify st --checkpoint cp.fork --checkpoint cp.21
 out_has "1 against the evidence"
 
+# Three ages at once, one of them of the other history: that one is named, the others count.
+run 0 "$inkfs" verify st --key @vkey --checkpoint cp.1 --checkpoint cp.21
+run 1 "$inkfs" verify st --key @vkey --checkpoint cp.fork --checkpoint cp.1 --checkpoint cp.21
+[[ $(grep -c EVIDENCE out) == 1 ]] || fail "one of three is of another history"
+out_has "EVIDENCE checkpoint-fork cp.fork"
+run 1 "$inkfs" verify fork --key @vkey --checkpoint cp.1 --checkpoint cp.fork --checkpoint cp.21
+[[ $(grep -c EVIDENCE out) == 1 ]] || fail "and so it is from there"
+run 1 "$inkfs" verify old --key @vkey --checkpoint cp.fork --checkpoint cp.1 --checkpoint cp.21
+[[ $(grep -c "EVIDENCE checkpoint-ahead" out) == 2 ]] || fail "two are ahead of an older copy"
+out_has "its end was cut off, or this is an older copy"
+
 # A cut end.
 cp -a st cut
 rm -r cut/index
@@ -94,7 +105,7 @@ err_has "not sound"
 # Another store; a key that is not its own.
 run 0 "$inkfs" init other --origin example.org/log
 run 1 "$inkfs" verify other --checkpoint cp.1
-out_has "EVIDENCE checkpoint cp.1: a checkpoint of another log"
+out_has "EVIDENCE checkpoint cp.1: a checkpoint of another log; this store is example.org/log/"
 run 1 "$inkfs" checkpoint st --keys other/keys
 err_is_one_line
 err_has "is not the log key of"
