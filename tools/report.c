@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { PROGRESS_MS = 200 };
+enum { PROGRESS_MS = 200, NOT_COVERED_MAX = 4, SENTENCE_SIZE = 192 };
 
 static void clear_progress(struct report *report)
 {
@@ -231,29 +231,49 @@ static const char *end_of(const struct ink_verify_result *result)
 	return "not closed in order: a crash, or a cut tail; the store alone cannot tell which";
 }
 
+/* What an intact store leaves open, a sentence each, in words that can be pasted into a report.  Returns how many. */
+static unsigned not_covered(const struct ink_verify_result *result,
+			    char ret_texts[NOT_COVERED_MAX][SENTENCE_SIZE])
+{
+	unsigned count = 0;
+
+	if (!result->is_intact)
+		return 0;
+	if (result->since_size > 0)
+		snprintf(
+			ret_texts[count++], SENTENCE_SIZE,
+			"the bytes written by the first %" PRIu64
+			" records, which were not read again: whoever verified up to the checkpoint vouches for them",
+			result->since_size);
+	if (result->unsealed_count > 0)
+		snprintf(ret_texts[count++], SENTENCE_SIZE,
+			 "the last %" PRIu64 " %s, which no signature covers",
+			 result->unsealed_count,
+			 result->unsealed_count == 1 ? "record" : "records");
+	if (result->trust == INK_TRUST_PINNED_CHECKPOINT)
+		snprintf(ret_texts[count++], SENTENCE_SIZE,
+			 "whether records behind number %" PRIu64
+			 ", the last of the newest checkpoint, were cut off",
+			 result->checkpoint_size - 1);
+	else
+		snprintf(
+			ret_texts[count++], SENTENCE_SIZE,
+			"whether this is the newest state: no checkpoint from outside was given, so an older copy would pass");
+	snprintf(
+		ret_texts[count++], SENTENCE_SIZE,
+		"whether the machine's clock was right, and what was done with keys that were stolen while in use");
+	return count;
+}
+
 static void put_not_covered(const struct ink_verify_result *result)
 {
-	if (result->since_size > 0) {
+	char texts[NOT_COVERED_MAX][SENTENCE_SIZE];
+	unsigned count = not_covered(result, texts);
+
+	for (unsigned i = 0; i < count; i++) {
 		put_line("not covered");
-		printf("the bytes written by the first %" PRIu64
-		       " records, which were not read again: whoever verified up to the checkpoint vouches for them\n",
-		       result->since_size);
+		puts(texts[i]);
 	}
-	if (result->unsealed_count > 0) {
-		put_line("not covered");
-		fputs("the last ", stdout);
-		put_counted(result->unsealed_count, "record, which no", "records, which no");
-		puts(" signature covers");
-	}
-	put_line("not covered");
-	if (result->trust == INK_TRUST_PINNED_CHECKPOINT)
-		printf("whether records behind number %" PRIu64
-		       ", the last of the newest checkpoint, were cut off\n",
-		       result->checkpoint_size - 1);
-	else
-		puts("whether this is the newest state: no checkpoint from outside was given, so an older copy would pass");
-	put_line("not covered");
-	puts("whether the machine's clock was right, and what was done with keys that were stolen while in use");
 }
 
 static void put_statement(const struct report *report, const struct ink_verify_result *result)
@@ -278,8 +298,18 @@ static void put_statement(const struct report *report, const struct ink_verify_r
 	printf("%" PRIu64 "\n", result->unclean_count);
 	put_line("end");
 	puts(end_of(result));
-	if (result->is_intact)
-		put_not_covered(result);
+	put_not_covered(result);
+}
+
+static json_t *not_covered_json(const struct ink_verify_result *result)
+{
+	char texts[NOT_COVERED_MAX][SENTENCE_SIZE];
+	unsigned count = not_covered(result, texts);
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < count; i++)
+		json_array_append_new(list, json_string(texts[i]));
+	return list;
 }
 
 static json_t *result_json(const struct ink_verify_result *result)
@@ -313,6 +343,7 @@ static json_t *result_json(const struct ink_verify_result *result)
 	json_add(&line, "live", json_boolean(result->is_live));
 	json_add(&line, "evidence", json_u64(result->evidence_count));
 	json_add(&line, "observations", json_u64(result->observation_count));
+	json_add(&line, "not_covered", not_covered_json(result));
 	return line;
 }
 

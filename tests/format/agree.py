@@ -30,8 +30,10 @@ import crafted
 from inkformat import SEGMENT_HEADER_SIZE, Bad, parse_frame, sha256
 from inkindex import Tables
 from inklmdb import PAGE_SIZE, Snapshot
+from schema import Schema
 from verify import verify
 
+SCHEMA = Schema(Path(__file__).parents[2] / "tools/inkfs-verify-1.schema.json")
 SEGMENT = "log/0000000000.seg"
 DATA = "index/data.mdb"
 DENSE_HEAD, DENSE_TAIL, STRIDE = 400, 600, 7
@@ -352,6 +354,7 @@ def compare(program: str, store: Path, case: Case) -> Outcome:
     theirs, summary = ask_program(program, store, case.key)
     codes = ",".join(sorted({finding.code for finding in result.findings})) or why
     outcome = Outcome(f"{Path(case.store).name}: {case.name}", codes=codes)
+    outcome.faults += [f"not inkfs-verify/1: {fault}" for fault in SCHEMA.faults(summary)[:3]]
     if ours != theirs:
         outcome.faults.append(f"verify.py says {ours} ({codes}), "
                               f"inkfs says {theirs} ({','.join(sorted(summary_codes(summary)))})")
