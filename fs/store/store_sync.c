@@ -118,14 +118,12 @@ static enum ink_err freeze(struct ink_store *store, uint64_t *ret_count)
 	return INK_OK;
 }
 
-/* Invariant 3: frozen, then synced, then committed. */
+/* Of what is frozen all has been synced. */
 static enum ink_err commit_frozen(struct ink_store *store, uint64_t count)
 {
-	enum ink_err err = store_sync_to(store, count);
+	enum ink_err err = index_commit(store->index);
 	bool has_grown;
 
-	if (err == INK_OK)
-		err = index_commit(store->index);
 	has_grown = err == INK_ERR_IO && errno == EAGAIN;
 	if (err != INK_OK && !has_grown)
 		return err;
@@ -143,15 +141,22 @@ static enum ink_err commit_frozen(struct ink_store *store, uint64_t count)
 
 enum ink_err store_commit_index(struct ink_store *store)
 {
-	uint64_t count;
-	enum ink_err err;
-
+	uint64_t count, all;
+	enum ink_err err, sync_err;
 	int error;
 
 	pthread_mutex_lock(&store->lock);
 	store->is_commit_asked = false;
 	err = freeze(store, &count);
+	all = catalog_head(store->catalog)->record_count;
 	pthread_mutex_unlock(&store->lock);
+	/*
+	 * Invariant 3: frozen, then synced, then committed.  All is synced, also what was recorded since a commit
+	 * failed and left its frozen part: an index that cannot be written is no reason to keep the log off the disk.
+	 */
+	sync_err = store_sync_to(store, all);
+	if (err == INK_OK)
+		err = sync_err;
 	if (err == INK_OK && count > 0)
 		err = commit_frozen(store, count);
 	if (err != INK_OK && (err != INK_ERR_IO || errno == 0))

@@ -206,6 +206,35 @@ static void what_a_failed_sync_lost_is_written_again_by_the_next_opening(void **
 	trial_close(store);
 }
 
+/* An index that cannot be committed, for a moment or for hours, does not keep the log off the disk. */
+static void what_is_recorded_while_the_index_cannot_be_committed_is_durable_all_the_same(
+	void **state)
+{
+	/* The first sync is the log's, the second LMDB's. */
+	const struct lying_fault fault = { .at = 2, .mask = 1 << LYING_SYNC, .errno_code = EIO };
+	const struct ink_options options = trial_quiet();
+	struct fixture *f = *state;
+	struct ink_store *store;
+	struct ink_attr attr;
+	uint64_t inode;
+
+	make_store(f);
+	store = open_store(f, &options);
+	inode = trial_create(store, "a");
+	for (unsigned i = 0; i < 3; i++) {
+		trial_append(store, inode, "one line\n", 9);
+		lying_disk_arm_fault(f->disk, &fault);
+		assert_int_equal(store_commit_index(store), INK_ERR_IO);
+		assert_true(lying_disk_has_failed(f->disk));
+	}
+	trial_abandon(store);
+	lying_disk_cut(f->disk);
+	store = open_store(f, &options);
+	assert_ok(ink_lookup(store, INK_ROOT_INODE, "a", &attr));
+	assert_int_equal(attr.size, 27);
+	trial_close(store);
+}
+
 /* An init that has returned has made a store; one that had no time to return has made one or none. */
 static void the_power_goes_while_a_store_is_made(void **state)
 {
@@ -243,6 +272,7 @@ int main(void)
 		cmocka_unit_test(seeds_that_found_a_fault_find_it_no_more),
 		T(what_nobody_asked_to_sync_is_durable_and_signed_after_a_second),
 		T(what_a_failed_sync_lost_is_written_again_by_the_next_opening),
+		T(what_is_recorded_while_the_index_cannot_be_committed_is_durable_all_the_same),
 		T(the_power_goes_while_a_store_is_made),
 	};
 
