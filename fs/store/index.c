@@ -105,6 +105,9 @@ static unsigned read_only_flags(const char *dir)
 /*
  * LMDB believes what it reads, and follows links; so nothing is opened with it that was not looked at.  Its lock file
  * it makes anew if nobody has it open.
+ *
+ * Whoever reads may have been given the store by somebody else: all of it.  Opening to write must not take longer for
+ * a larger store, after a crash least of all; and who could write into the index then is who runs the driver.
  */
 static enum ink_err check_files(struct index *index, const char *dir)
 {
@@ -126,7 +129,9 @@ static enum ink_err check_files(struct index *index, const char *dir)
 		return INK_ERR_IO;
 	}
 	if (err == INK_OK)
-		err = lmdb_check(io_system(), index->data_path, &damage);
+		err = lmdb_check(io_system(), index->data_path,
+				 index->is_read_only ? LMDB_CHECK_ALL : LMDB_CHECK_BOUNDED,
+				 &damage);
 	if (err == INK_ERR_NOT_FOUND && !index->is_read_only)
 		return INK_OK; /* LMDB makes it */
 	return err == INK_ERR_FOREIGN ? INK_ERR_DAMAGED : err;

@@ -11,6 +11,8 @@ enum {
 	NODE_SIZE_MAX = 2038, /* LMDB's me_nodemax: what is larger lies on pages of its own */
 	HALF_COUNT = LMDB_PAGE_SIZE / 2,
 	TRY_COUNT_MAX = 5,
+	BOUNDED_PAGES_MAX = 512, /* of a tree that is looked at whole in LMDB_CHECK_BOUNDED */
+	BOUNDED_LEVELS = 2,      /* of a larger one: at most some 230 pages */
 };
 
 #define NO_PAGE UINT64_MAX
@@ -21,11 +23,13 @@ enum tree_kind { TREE_MAIN, TREE_NAMED, TREE_FREE };
 struct tree {
 	enum tree_kind kind;
 	uint16_t depth;
+	bool is_partial; /* only its uppermost levels are looked at, and no list of free pages */
 	uint64_t branch_pages, leaf_pages, overflow_pages, entries; /* seen so far */
 };
 
 struct check {
 	struct lmdb_file *file;
+	enum lmdb_check_scope scope;
 	uint8_t *claimed; /* a bit for each page */
 	uint8_t *pages;   /* of the two trees that are open at once, by level */
 	struct tree *tree;
@@ -164,44 +168,61 @@ static enum ink_err check_key(struct check *check, struct lmdb_bytes key,
 
 /* --- values -------------------------------------------------------------------------------- */
 
-/* An entry of the free list: a count, then that many page numbers, the largest first. */
+struct free_list {
+	uint64_t count; /* of pages, as its first number says */
+	uint64_t last;  /* page */
+};
+
+/* A piece of an entry of the free list: a count, then that many page numbers, the largest first. */
+static enum ink_err claim_free(struct check *check, struct free_list *list, const uint8_t *numbers,
+			       uint64_t index, size_t count)
+{
+	enum ink_err err = INK_OK;
+
+	for (size_t i = 0; i < count && index + i <= list->count && err == INK_OK; i++) {
+		uint64_t number = le64(numbers + 8 * i);
+
+		if (index + i == 0)
+			continue;
+		if (number >= list->last)
+			return lmdb_damaged(check->file, "free pages are out of order");
+		list->last = number;
+		err = claim(check, number, 1);
+	}
+	return err;
+}
+
 static enum ink_err check_free_pages(struct check *check, const struct node *node)
 {
 	struct lmdb_file *file = check->file;
 	bool is_big = node->flags & F_BIGDATA;
 	uint64_t pos = is_big ? le64(node->value) * LMDB_PAGE_SIZE + PAGE_HEADER_SIZE : 0;
-	uint64_t count = 0, last = UINT64_MAX;
+	struct free_list list = { .last = UINT64_MAX };
+	uint8_t block[LMDB_PAGE_SIZE];
 	enum ink_err err = INK_OK;
 
-	for (size_t at = 0; at + 8 <= node->value_size && err == INK_OK; at += 8) {
-		uint8_t bytes[8];
-		uint64_t number;
-
-		if (is_big)
-			err = lmdb_read_at(file, pos + at, bytes, sizeof(bytes));
-		else
-			memcpy(bytes, node->value + at, sizeof(bytes));
-		if (err != INK_OK)
-			return err;
-		number = le64(bytes);
-		if (at == 0) {
-			count = number;
-			/* The value may have room behind. */
-			if (count > node->value_size / 8 - 1)
-				return lmdb_damaged(file, "an entry of the free list is too short");
-			continue;
-		}
-		if (at / 8 > count)
-			break;
-		if (number >= last)
-			return lmdb_damaged(file, "free pages are out of order");
-		last = number;
-		err = claim(check, number, 1);
-	}
-	if (node->value_size < 8 || node->value_size % 8 != 0)
-		return lmdb_damaged(file, "an entry of the free list is too short");
 	if (le64(node->key.data) > file->txn)
 		return lmdb_damaged(file, "the free list knows of a later commit");
+	if (node->value_size < 8 || node->value_size % 8 != 0)
+		return lmdb_damaged(file, "an entry of the free list is too short");
+	for (size_t at = 0; at < node->value_size && err == INK_OK; at += sizeof(block)) {
+		size_t size = node->value_size - at;
+
+		if (size > sizeof(block))
+			size = sizeof(block);
+		if (is_big)
+			err = lmdb_read_at(file, pos + at, block, size);
+		else
+			memcpy(block, node->value + at, size);
+		if (err == INK_OK && at == 0) {
+			list.count = le64(block);
+			/* The value may have room behind. */
+			if (list.count > node->value_size / 8 - 1)
+				return lmdb_damaged(file, "an entry of the free list is too short");
+		}
+		if (err == INK_OK)
+			err = claim_free(check, &list, block, at / 8, size / 8);
+	}
 	return err;
 }
 
@@ -249,7 +270,7 @@ static enum ink_err check_entry(struct check *check, const struct node *node)
 	if (err != INK_OK || tree->kind == TREE_NAMED)
 		return err;
 	if (tree->kind == TREE_FREE)
-		return check_free_pages(check, node);
+		return tree->is_partial ? INK_OK : check_free_pages(check, node);
 	if (is_big || node->value_size != DB_SIZE)
 		return lmdb_damaged(check->file, "a database's descriptor has a wrong size");
 	memcpy(db, node->value, DB_SIZE);
@@ -297,11 +318,19 @@ static enum ink_err check_page(struct check *check, uint64_t number, unsigned le
 				err = check_key(check, next.key, &bounds, i > 0);
 			inner.high = next.key;
 		}
-		if (err == INK_OK)
-			err = is_leaf ? check_entry(check, &node)
-				      : check_page(check, node.child, level + 1, inner);
+		if (err == INK_OK && is_leaf)
+			err = check_entry(check, &node);
+		else if (err == INK_OK && (!check->tree->is_partial || level + 1 < BOUNDED_LEVELS))
+			err = check_page(check, node.child, level + 1, inner);
 	}
 	return err;
+}
+
+/* Pages of a tree that would be read; of values only those of the free list are. */
+static bool is_large(const uint8_t *db, enum tree_kind kind)
+{
+	return le64(db + 8) > BOUNDED_PAGES_MAX || le64(db + 16) > BOUNDED_PAGES_MAX ||
+	       (kind == TREE_FREE && le64(db + 24) > BOUNDED_PAGES_MAX);
 }
 
 static enum ink_err check_tree(struct check *check, const uint8_t *db, enum tree_kind kind)
@@ -321,9 +350,10 @@ static enum ink_err check_tree(struct check *check, const uint8_t *db, enum tree
 			       : lmdb_damaged(file, "an empty database that counts something");
 	if (tree.depth < 1 || tree.depth > LMDB_DEPTH_MAX)
 		return lmdb_damaged(file, "the depth of a tree is out of bounds");
+	tree.is_partial = check->scope == LMDB_CHECK_BOUNDED && is_large(db, kind);
 	check->tree = &tree;
 	err = check_page(check, root, 0, (struct bounds){ { NULL, 0 }, { NULL, 0 } });
-	if (err == INK_OK &&
+	if (err == INK_OK && !tree.is_partial &&
 	    (le64(db + 8) != tree.branch_pages || le64(db + 16) != tree.leaf_pages ||
 	     le64(db + 24) != tree.overflow_pages || le64(db + 32) != tree.entries))
 		err = lmdb_damaged(file, "a database's counts of entries or pages are wrong");
@@ -331,9 +361,9 @@ static enum ink_err check_tree(struct check *check, const uint8_t *db, enum tree
 	return err;
 }
 
-enum ink_err lmdb_check_file(struct lmdb_file *file)
+enum ink_err lmdb_check_file(struct lmdb_file *file, enum lmdb_check_scope scope)
 {
-	struct check check = { .file = file };
+	struct check check = { .file = file, .scope = scope };
 	enum ink_err err = INK_ERR_IO;
 
 	if (file->map_size % LMDB_PAGE_SIZE != 0 || file->map_size > MAP_SIZE_MAX ||
@@ -353,7 +383,8 @@ enum ink_err lmdb_check_file(struct lmdb_file *file)
 	return err;
 }
 
-enum ink_err lmdb_check(const struct io *io, const char *path, const char **ret_damage)
+enum ink_err lmdb_check(const struct io *io, const char *path, enum lmdb_check_scope scope,
+			const char **ret_damage)
 {
 	struct lmdb_file file;
 	bool is_current = true;
@@ -362,7 +393,7 @@ enum ink_err lmdb_check(const struct io *io, const char *path, const char **ret_
 	for (unsigned i = 0; i < TRY_COUNT_MAX; i++) {
 		err = lmdb_open(io, path, false, 0, &file);
 		if (err == INK_OK)
-			err = lmdb_check_file(&file);
+			err = lmdb_check_file(&file, scope);
 		/* A meta page half written, or pages that two further commits have taken. */
 		if (err == INK_ERR_DAMAGED && lmdb_is_current(&file, &is_current) != INK_OK)
 			is_current = true;

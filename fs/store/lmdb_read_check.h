@@ -6,7 +6,7 @@
  *
  * Owns: nothing after the call.  Knows nothing of: what keys and values mean.  Threads: any.
  *
- * What holds of a file that passes:
+ * What holds of a file that passes, all of it looked at:
  * 1. Each page of a tree is of the kind that its place demands, and its nodes, even and without overlap, fill exactly
  *    the space from `upper` to the page's end: what LMDB moves when it takes out or puts in a node stays on the page.
  * 2. No page has two owners: neither two trees, nor a tree and the free list, nor the free list twice.
@@ -22,6 +22,12 @@
 #include "lmdb_read.h"
 
 /*
+ * How much of it.  BOUNDED is for who may not take longer for a larger file: of a tree of more than some 500 pages it
+ * looks at the two uppermost levels, so it reads at most some thousands of pages; of what it left out it says nothing.
+ */
+enum lmdb_check_scope { LMDB_CHECK_ALL, LMDB_CHECK_BOUNDED };
+
+/*
  * Look at the newest snapshot of the file @path; memory: a bit for each page.
  *
  * @ret_damage: after INK_ERR_DAMAGED: what is wrong; static storage.
@@ -29,10 +35,10 @@
  * this; then what is there was that writer's to check, and INK_OK is said.
  */
 INK_MUST_CHECK enum ink_err lmdb_check(const struct io *io, const char *path,
-				       const char **ret_damage);
+				       enum lmdb_check_scope scope, const char **ret_damage);
 
 /* The same of an open file, whose descriptor it is. */
-INK_MUST_CHECK enum ink_err lmdb_check_file(struct lmdb_file *file);
+INK_MUST_CHECK enum ink_err lmdb_check_file(struct lmdb_file *file, enum lmdb_check_scope scope);
 
 /*
  * May LMDB put another value in the place of that of @key?  Only asked of values written by others than LMDB's own

@@ -158,6 +158,11 @@ static enum ink_err walk_last_known(struct recovery *r)
 	return INK_OK;
 }
 
+static uint64_t known_end(const struct walk *walk)
+{
+	return walk->record.place + frame_size(walk->record.header.body_size);
+}
+
 /* What the catalog needs of an APPEND stands in its header. */
 static bool may_pass(const struct recovery *r)
 {
@@ -176,6 +181,12 @@ static enum ink_err replay(struct recovery *r)
 	if (err == INK_ERR_DAMAGED)
 		return damage(r, head->record_count - 1, head->end_place,
 			      "the index says that the log goes on behind it, and it is not there");
+	/* The next record is written there. */
+	if (err == INK_OK && head->record_count > 0 && head->end_place != known_end(&r->walk))
+		return error_set(
+			r->error, INK_ERR_DAMAGED,
+			"the index of %s has another end of the log than the log itself; 'inkfs reindex %s' makes it anew",
+			r->options->path, r->options->path);
 	while (err == INK_OK) {
 		err = walk_next(&r->walk, &step);
 		if (err == INK_OK && step == WALK_BAD && may_pass(r)) {

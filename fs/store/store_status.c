@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+/* Up to the first that is missing: the count is the index's word. */
 static uint64_t count_log_bytes(const struct ink_store *store, uint32_t segment_count,
 				uint64_t end_place)
 {
@@ -15,8 +16,9 @@ static uint64_t count_log_bytes(const struct ink_store *store, uint32_t segment_
 		struct stat st;
 
 		segment_path(store->log_dir, i, path);
-		if (stat(path, &st) == 0)
-			bytes += (uint64_t)st.st_size;
+		if (stat(path, &st) != 0)
+			break;
+		bytes += (uint64_t)st.st_size;
 	}
 	return bytes;
 }

@@ -152,14 +152,14 @@ static void use_index(const char *dir, bool is_read_only)
 	index_close(index);
 	scratch_path(dir, "data.mdb", path);
 	if (commits > 0)
-		FUZZ_REQUIRE(lmdb_check(io_system(), path, &damage) == INK_OK);
+		FUZZ_REQUIRE(lmdb_check(io_system(), path, LMDB_CHECK_ALL, &damage) == INK_OK);
 }
 
 /* By the real LMDB, on a file. */
 static void let_lmdb(struct mem_io *mem, const uint8_t *image, size_t size)
 {
 	const char *damage = NULL;
-	enum ink_err err = lmdb_check(&mem->io, "data.mdb", &damage);
+	enum ink_err err = lmdb_check(&mem->io, "data.mdb", LMDB_CHECK_ALL, &damage);
 	char dir[PATH_MAX], path[PATH_MAX];
 
 	FUZZ_REQUIRE(err != INK_ERR_DAMAGED || damage);
