@@ -169,7 +169,7 @@ static enum ink_err load_leaves(struct catalog *catalog)
 	return INK_OK;
 }
 
-static size_t key_tile(unsigned level, uint64_t n, uint8_t *ret_key)
+size_t key_tile(unsigned level, uint64_t n, uint8_t *ret_key)
 {
 	ret_key[0] = (uint8_t)level;
 	be64_store(ret_key + 1, n);

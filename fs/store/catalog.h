@@ -101,9 +101,17 @@ INK_MUST_CHECK enum ink_err catalog_leaf(struct catalog *catalog, uint64_t seq,
 					 uint8_t ret_leaf[static INK_HASH_SIZE],
 					 uint64_t *ret_place);
 
+/* The tree over the first @size records, from leaves and tiles.  INK_ERR_DAMAGED: they are not there. */
+INK_MUST_CHECK enum ink_err catalog_tree(struct catalog *catalog, uint64_t size,
+					 struct merkle *ret_tree);
+/* INK_ERR_DAMAGED: the index has an inode that the head has not given yet, or not the last one. */
+INK_MUST_CHECK enum ink_err catalog_check_inodes(struct catalog *catalog);
+
 /* Keys of the index (FORMAT.md 9); @ret_key: 8, 16 or up to 8 + 255 bytes; return the size. */
 size_t key_u64(uint64_t a, uint8_t *ret_key);
 size_t key_u64_pair(uint64_t a, uint64_t b, uint8_t *ret_key);
 size_t key_name(uint64_t parent, struct ink_str name, uint8_t *ret_key);
+/* 9 bytes. */
+size_t key_tile(unsigned level, uint64_t n, uint8_t *ret_key);
 
 #endif

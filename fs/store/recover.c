@@ -135,32 +135,23 @@ static enum ink_err end_at_end(struct recovery *r)
  * Go to the last record that the index covers and see that it is still the one.  Its absence would not be
  * noticed otherwise: a log cut there has an end like any other, and the next record would leave a hole.
  */
-static enum ink_err walk_last_known(struct recovery *r)
+static enum ink_err begin_behind_known(struct recovery *r)
 {
 	const struct head *head = catalog_head(r->catalog);
-	uint64_t seq = head->record_count - 1, place;
-	struct walk *walk = &r->walk;
-	enum walk_step step;
-	enum ink_err err = catalog_place(r->catalog, seq, &place);
+	const char *wrong = NULL;
+	enum ink_err err = head->record_count > 0 ? recover_known(r, &wrong) : INK_OK;
 
-	if (err == INK_OK)
-		err = walk_seek(walk, place, seq, NULL);
-	if (err == INK_OK)
-		err = walk_next(walk, &step);
+	if (err == INK_ERR_DAMAGED)
+		return damage(r, head->record_count - 1, head->end_place,
+			      "the index says that the log goes on behind it, and it is not there");
 	if (err != INK_OK)
-		return err;
-	if (step == WALK_BAD && walk->fault == WALK_DIGEST && walk->record.is_erased) {
-		walk_accept(walk);
-		step = WALK_RECORD;
-	}
-	if (step != WALK_RECORD || memcmp(walk->record.leaf, head->last_leaf, INK_HASH_SIZE) != 0)
-		return INK_ERR_DAMAGED;
+		return walk_error(r, err);
+	if (wrong)
+		return error_set(
+			r->error, INK_ERR_DAMAGED,
+			"the index of %s is damaged: it has %s; 'inkfs reindex %s' makes it anew from the log",
+			r->options->path, wrong, r->options->path);
 	return INK_OK;
-}
-
-static uint64_t known_end(const struct walk *walk)
-{
-	return walk->record.place + frame_size(walk->record.header.body_size);
 }
 
 /* What the catalog needs of an APPEND stands in its header. */
@@ -174,19 +165,10 @@ static enum ink_err replay(struct recovery *r)
 {
 	const struct head *head = catalog_head(r->catalog);
 	enum walk_step step = WALK_RECORD;
-	enum ink_err err = INK_OK;
+	enum ink_err err = begin_behind_known(r);
 
-	if (head->record_count > 0)
-		err = walk_last_known(r);
-	if (err == INK_ERR_DAMAGED)
-		return damage(r, head->record_count - 1, head->end_place,
-			      "the index says that the log goes on behind it, and it is not there");
-	/* The next record is written there. */
-	if (err == INK_OK && head->record_count > 0 && head->end_place != known_end(&r->walk))
-		return error_set(
-			r->error, INK_ERR_DAMAGED,
-			"the index of %s has another end of the log than the log itself; 'inkfs reindex %s' makes it anew",
-			r->options->path, r->options->path);
+	if (err != INK_OK)
+		return err;
 	while (err == INK_OK) {
 		err = walk_next(&r->walk, &step);
 		if (err == INK_OK && step == WALK_BAD && may_pass(r)) {

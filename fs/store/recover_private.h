@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Recovery inside: recover.c replays and judges where the log ends, recover_seals.c looks at signatures,
- * recover_tail.c sets aside what lies behind the end, recover_sync.c puts on the disk what is replayed.
+ * Recovery inside: recover.c replays and judges where the log ends, recover_known.c holds the index against the log
+ * before, recover_seals.c looks at signatures, recover_tail.c sets aside what lies behind the end, recover_sync.c puts
+ * on the disk what is replayed.
  */
 #ifndef INK_RECOVER_PRIVATE_H
 #define INK_RECOVER_PRIVATE_H
@@ -22,6 +23,16 @@ struct recovery {
 	struct recover_result *result;
 	struct ink_error *error;
 };
+
+/* recover_known.c */
+
+/*
+ * From the last seal that the index knows to its last record; the walk then stands behind that.  Of the index its place,
+ * tree, last leaf and count of files are held against the log and the rest of the index.
+ *
+ * @ret_wrong: what the index has that the log has not, or NULL.  INK_ERR_DAMAGED: those records are not there.
+ */
+INK_MUST_CHECK enum ink_err recover_known(struct recovery *r, const char **ret_wrong);
 
 /* recover_seals.c */
 

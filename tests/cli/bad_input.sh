@@ -223,6 +223,31 @@ run 0 "$inkfs" reindex bad
 run 0 "$inkfs" verify bad --key @vkey
 run 0 "$inkfs" ls bad
 
+# One wrong bit in the head of the index, and the driver would write over records, or sign a root for ever wrong.
+# (Place behind the last record, next inode, last seal, last leaf hash, subtree hashes.)
+for at in 23 31 39 100 203 204 212; do
+	rm -rf bad
+	cp -a st bad
+	python3 - $at <<'END'
+import sys
+at, key = int(sys.argv[1]), b"head" + (1).to_bytes(4, "big")
+with open("bad/index/data.mdb", "r+b") as file:
+    data = bytearray(file.read())
+    place = data.find(key)
+    assert place >= 0
+    while place >= 0:
+        data[place + 4 + at] ^= 1
+        place = data.find(key, place + 1)
+    file.seek(0)
+    file.write(data)
+END
+	refused bad
+	err_has "inkfs "
+	unchanged bad 1 "$inkfs" status bad
+	run 0 "$inkfs" reindex bad
+	run 0 "$inkfs" verify bad --key @vkey
+done
+
 # An index that makes LMDB crash, or not: whatever stands there, a sentence and no signal.
 for seed in 1 2 3 4 5 6 7 8; do
 	cp st/index/data.mdb bad/index/data.mdb
