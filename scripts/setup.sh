@@ -46,6 +46,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 want_for_tests() {
 	echo "$test_tools $test_metrics $test_writers"
 	has node || echo nodejs
+	echo node-winston
 	has npm || echo npm
 	has java || echo default-jre-headless
 	has javac || has ecj || echo ecj
