@@ -27,6 +27,7 @@ struct log {
 	int fd;
 	uint64_t end;       /* behind the last frame */
 	uint64_t allocated; /* the file's size */
+	uint64_t ahead;     /* up to here zeros were written; less than end: nothing ahead */
 
 	/* Finished, not synced; the oldest first. */
 	unsigned closing_count;
@@ -83,6 +84,7 @@ static void enter_segment(struct log *log, uint32_t index, int fd)
 	log->fd = fd;
 	log->end = SEGMENT_HEADER_SIZE;
 	log->allocated = ALLOCATE_FIRST;
+	log->ahead = 0;
 	log->has_new_file = true;
 }
 
@@ -274,6 +276,7 @@ static void take_back(struct log *log)
 
 	if (log->io->truncate(log->io->ctx, log->fd, log->end) == 0) {
 		log->allocated = log->end;
+		log->ahead = 0;
 		if (log->io->allocate(log->io->ctx, log->fd, log->end, allocated - log->end) == 0)
 			log->allocated = allocated;
 	}
@@ -311,6 +314,28 @@ enum ink_err log_write(struct log *log, const struct ink_header *header,
 	log->end += size;
 	log->seq++;
 	return INK_OK;
+}
+
+void log_write_ahead(struct log *log)
+{
+	static const uint8_t zeros[AHEAD_SIZE];
+	/* The page that the end is in was written with the last frame. */
+	uint64_t from = (log->end + AHEAD_ALIGN - 1) & ~(uint64_t)(AHEAD_ALIGN - 1);
+	uint64_t goal = log->end + AHEAD_SIZE;
+	struct iovec part = { (void *)(uintptr_t)zeros, 0 };
+
+	if (log->has_failed || log->ahead >= log->end + AHEAD_LOW)
+		return;
+	if (from < log->ahead)
+		from = log->ahead;
+	if (goal > log->allocated)
+		goal = log->allocated;
+	if (from >= goal)
+		return;
+	part.iov_len = goal - from;
+	log->ahead = goal;
+	if (io_write(log->io, log->fd, &part, 1, from) != INK_OK)
+		log->ahead = UINT64_MAX; /* not again in this segment */
 }
 
 enum ink_err log_ticket_take(struct log *log, struct log_ticket *ret_ticket)
@@ -378,5 +403,6 @@ enum ink_err log_trim(struct log *log, uint64_t size)
 	if (log->io->truncate(log->io->ctx, log->fd, log->end + size) != 0)
 		return INK_ERR_IO;
 	log->allocated = log->end + size;
+	log->ahead = 0;
 	return INK_OK;
 }

@@ -14,7 +14,10 @@
  *    still be told from a broken one by seals and the closing record.
  * 4. A segment is cut to its last frame before the next one takes a record, and is synced before
  *    anything in the next one counts as durable (a ticket holds all segments since the last sync).
- * 5. A sync that failed is never tried again: has_failed, and every later call says INK_ERR_FAILED.
+ * 5. Bytes behind the end are zero: allocated, or written ahead of who syncs often.  The first write
+ *    to a block that was only allocated makes the next sync commit the file's extents to the file
+ *    system's journal, with a flush of its own; a block that was written before takes its bytes alone.
+ * 6. A sync that failed is never tried again: has_failed, and every later call says INK_ERR_FAILED.
  */
 #ifndef INK_LOG_H
 #define INK_LOG_H
@@ -26,6 +29,9 @@ enum {
 	ALLOCATE_FIRST = 1 << 20,
 	ALLOCATE_STEP_MAX = 8 << 20,
 	RESERVE_SIZE = 64 << 10,
+	AHEAD_SIZE = 256 << 10, /* zeros written ahead in one go */
+	AHEAD_LOW = 32 << 10,   /* so few left of them: time for more; less than RESERVE_SIZE */
+	AHEAD_ALIGN = 4096,
 	CLOSING_MAX = 64,
 };
 
@@ -81,6 +87,12 @@ void log_body_target(const struct log *log, int *ret_fd, uint64_t *ret_offset);
 INK_MUST_CHECK enum ink_err log_write(struct log *log, const struct ink_header *header,
 				      const uint8_t nonce[static INK_NONCE_SIZE], const void *body,
 				      uint8_t ret_leaf[static INK_HASH_SIZE], uint64_t *ret_place);
+
+/*
+ * If few zeros are left behind the end, write some more into space that is allocated; the next sync
+ * takes them along.  Only speed depends on it, so it fails without a word.
+ */
+void log_write_ahead(struct log *log);
 
 /* All that must reach the disk for the records so far.  Only one ticket at a time. */
 struct log_ticket {

@@ -46,7 +46,6 @@ static void init_locks(struct ink_store *store)
 	pthread_cond_init(&store->sealer_cond, &attr);
 	pthread_cond_init(&store->committer_cond, &attr);
 	pthread_cond_init(&store->room_cond, &attr);
-	pthread_cond_init(&store->sync_cond, &attr);
 	pthread_condattr_destroy(&attr);
 }
 
@@ -112,7 +111,6 @@ void store_free(struct ink_store *store)
 	pthread_cond_destroy(&store->sealer_cond);
 	pthread_cond_destroy(&store->committer_cond);
 	pthread_cond_destroy(&store->room_cond);
-	pthread_cond_destroy(&store->sync_cond);
 	free(store);
 	errno = keep;
 }

@@ -43,6 +43,7 @@ enum {
 	DIRTY_WAIT_COUNT = 60000,
 	LARGE_SIZE = 128 << 10, /* from here on hashing and writing overlap */
 	TOLD_COUNT = 64,
+	SYNC_HABIT_COUNT = 32, /* so many syncs that somebody asked for: write space ahead */
 	CLOSING_KICK_COUNT = 4,
 	CLOSING_WAIT_COUNT = 32,
 };
@@ -87,6 +88,8 @@ struct trouble {
 	int error;         /* errno; 0: none */
 	uint64_t since_ns; /* CLOCK_MONOTONIC */
 };
+
+struct sync_waiter;
 
 struct folder_id {
 	dev_t device;
@@ -147,9 +150,12 @@ struct ink_store {
 	pthread_cond_t room_cond; /* a commit or a sync made room */
 
 	pthread_mutex_t sync_lock;
-	pthread_cond_t sync_cond;
 	bool is_syncing;
-	uint64_t synced_count; /* as durable_count */
+	struct sync_waiter *sync_waiters; /* for the flush after the one under way */
+	uint64_t synced_count;            /* as durable_count */
+
+	_Atomic unsigned
+		asked_sync_count; /* that somebody waited for; counted up to SYNC_HABIT_COUNT */
 
 	pthread_mutex_t epoch_lock; /* one change of epoch at a time */
 	uint64_t handover_count; /* under epoch_lock: records up to the EPOCH of this session that
@@ -209,8 +215,16 @@ INK_MUST_CHECK enum ink_err store_epoch(struct ink_store *store, enum ink_seal_r
  */
 INK_MUST_CHECK enum ink_err store_wait_for_room(struct ink_store *store);
 
-/* --- store_sync.c: without `lock` --- */
+/* --- store_group.c: without `lock` --- */
+
+/* Wait until the first @record_count records, signed, are on the disk. */
 INK_MUST_CHECK enum ink_err store_sync_to(struct ink_store *store, uint64_t record_count);
+/* The same, because somebody asked for it and waits. */
+INK_MUST_CHECK enum ink_err store_sync_asked(struct ink_store *store, uint64_t record_count);
+/* How many wait for the flush after the one under way; for tests. */
+unsigned store_sync_waiter_count(struct ink_store *store);
+
+/* --- store_sync.c: without `lock` --- */
 INK_MUST_CHECK enum ink_err store_commit_index(struct ink_store *store);
 INK_MUST_CHECK enum ink_err store_start_threads(struct ink_store *store);
 void store_stop_threads(struct ink_store *store);

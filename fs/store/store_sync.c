@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What happens beside the writers: group sync, index commits, and the two threads.
+ * What happens beside the writers: index commits, and the two threads.
  *
  * The sealing thread signs what nobody asked to have signed, within seal_interval_ms of the first
  * unsigned record, and the heartbeat, and records folded refusals.  The committing thread makes the
@@ -11,69 +11,6 @@
 
 #include <errno.h>
 #include <time.h>
-
-/* One sync for all who wait: what is recorded until the ticket is taken, signed, then one flush. */
-static enum ink_err sync_once(struct ink_store *store, uint64_t *ret_count)
-{
-	struct log_ticket ticket;
-	enum ink_err err = INK_OK;
-
-	pthread_mutex_lock(&store->lock);
-	if (has_unsealed(store))
-		err = store_seal(store, INK_SEAL_SYNC);
-	if (err == INK_OK)
-		err = log_ticket_take(store->log, &ticket);
-	pthread_mutex_unlock(&store->lock);
-	if (err != INK_OK)
-		return err;
-	err = log_ticket_sync(&ticket);
-	pthread_mutex_lock(&store->lock);
-	log_ticket_return(store->log, &ticket, err == INK_OK);
-	if (err == INK_OK)
-		store->durable_count = ticket.record_count;
-	else
-		store->has_failed = true;
-	pthread_cond_broadcast(&store->room_cond);
-	pthread_mutex_unlock(&store->lock);
-	*ret_count = ticket.record_count;
-	return err;
-}
-
-enum ink_err store_sync_to(struct ink_store *store, uint64_t record_count)
-{
-	enum ink_err err = INK_OK;
-
-	pthread_mutex_lock(&store->sync_lock);
-	while (err == INK_OK && store->synced_count < record_count) {
-		uint64_t count = 0;
-
-		if (store->is_syncing) {
-			/* Its ticket may be older than our record; then the loop makes another. */
-			pthread_cond_wait(&store->sync_cond, &store->sync_lock);
-			continue;
-		}
-		store->is_syncing = true;
-		pthread_mutex_unlock(&store->sync_lock);
-		err = sync_once(store, &count);
-		pthread_mutex_lock(&store->sync_lock);
-		store->is_syncing = false;
-		if (err == INK_OK)
-			store->synced_count = count;
-		pthread_cond_broadcast(&store->sync_cond);
-	}
-	pthread_mutex_unlock(&store->sync_lock);
-	return err;
-}
-
-enum ink_err ink_sync(struct ink_store *store)
-{
-	uint64_t count;
-
-	pthread_mutex_lock(&store->lock);
-	count = catalog_head(store->catalog)->record_count;
-	pthread_mutex_unlock(&store->lock);
-	return store->options.is_read_only ? INK_OK : store_sync_to(store, count);
-}
 
 enum ink_err ink_seal(struct ink_store *store, uint64_t number)
 {

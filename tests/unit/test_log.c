@@ -409,6 +409,97 @@ static void a_log_without_its_last_segment_does_not_open(void **state)
 	assert_null(f->log);
 }
 
+/* --- space that is written ahead --- */
+
+static unsigned write_count(struct fixture *f)
+{
+	return f->fault.calls[FAULT_PWRITEV];
+}
+
+static void zeros_ahead_change_no_record_whatever_comes_between(void **state)
+{
+	struct fixture *f = *state;
+	unsigned ahead = 0, before;
+	char path[PATH_MAX];
+	uint64_t count = 0;
+	struct rng rng;
+
+	rng_init(&rng, "ahead");
+	assert_ok(log_create(&f->options, &f->log));
+	for (unsigned round = 0; round < rounds(400); round++) {
+		uint64_t size = 1 + rng_below(&rng, rng_below(&rng, 2) ? 90000 : 300);
+
+		assert_ok(append(f, (uint32_t)size, false));
+		count++;
+		if (rng_below(&rng, 3) == 0)
+			assert_ok(sync_all(f));
+		before = write_count(f);
+		if (rng_below(&rng, 2) == 0)
+			log_write_ahead(f->log);
+		ahead += write_count(f) - before;
+		path_of(f, log_segment_count(f->log) - 1, path);
+		assert_true(file_size(path) <= SEGMENT_SIZE_MIN);
+	}
+	assert_true(log_segment_count(f->log) > 2 && ahead > 10);
+	assert_ok(append(f, 100, false));
+	log_write_ahead(f->log);
+	assert_ok(log_trim(f->log, 0));
+	assert_int_equal(file_size(path), place_offset(f->place) + frame_size(100));
+	assert_int_equal(count_records(f), count + 1);
+}
+
+/* A store that is small stays small, and a sync that comes right after takes nothing along. */
+static void zeros_are_written_ahead_once_and_into_allocated_space_only(void **state)
+{
+	struct fixture *f = *state;
+	char path[PATH_MAX];
+	unsigned before;
+
+	assert_ok(log_create(&f->options, &f->log));
+	path_of(f, 0, path);
+	for (unsigned round = 0; round < 3; round++) {
+		uint64_t written = 0;
+
+		assert_ok(append(f, 3000, false));
+		before = write_count(f);
+		log_write_ahead(f->log);
+		assert_int_equal(write_count(f), before + 1);
+		log_write_ahead(f->log);
+		while (written + frame_size(3000) < AHEAD_SIZE - AHEAD_LOW - AHEAD_ALIGN) {
+			assert_ok(append(f, 3000, false));
+			written += frame_size(3000);
+			before = write_count(f);
+			log_write_ahead(f->log);
+			assert_int_equal(write_count(f), before);
+		}
+		while (written < AHEAD_SIZE - AHEAD_LOW) {
+			assert_ok(append(f, 3000, false));
+			written += frame_size(3000);
+		}
+		assert_int_equal(f->fault.calls[FAULT_ALLOCATE], 1);
+		assert_int_equal(file_size(path), ALLOCATE_FIRST);
+	}
+}
+
+static void a_disk_that_takes_no_zeros_is_asked_once_and_still_takes_records(void **state)
+{
+	struct fixture *f = *state;
+	unsigned before;
+
+	assert_ok(log_create(&f->options, &f->log));
+	assert_ok(append(f, 3000, false));
+	f->fault.is_torn = true;
+	fault_io_arm(&f->fault, 1, 1 << FAULT_PWRITEV, true, EIO);
+	log_write_ahead(f->log);
+	assert_true(fault_io_fired(&f->fault));
+	fault_io_disarm(&f->fault);
+	before = write_count(f);
+	log_write_ahead(f->log);
+	assert_int_equal(write_count(f), before);
+	assert_ok(append(f, 3000, false));
+	assert_int_equal(count_records(f), 2);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -429,6 +520,9 @@ int main(void)
 		T(a_trimmed_log_ends_with_its_last_frame),
 		T(a_log_that_is_opened_again_goes_on_where_it_ended),
 		T(a_log_without_its_last_segment_does_not_open),
+		T(zeros_ahead_change_no_record_whatever_comes_between),
+		T(zeros_are_written_ahead_once_and_into_allocated_space_only),
+		T(a_disk_that_takes_no_zeros_is_asked_once_and_still_takes_records),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

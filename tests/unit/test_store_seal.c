@@ -205,6 +205,35 @@ static void a_sync_waits_for_no_second_one_if_the_first_covers_it(void **state)
 	trial_close(store);
 }
 
+/* Space that was written before makes a sync short; who never syncs is not made to write everything twice. */
+static void who_syncs_often_gets_space_that_was_written_ahead(void **state)
+{
+	struct store_fixture *f = *state;
+	unsigned before, ahead = 0;
+	struct ink_store *store;
+	struct fault_io fault;
+	struct ink_error error;
+	uint64_t a;
+
+	fault_io_init(&fault);
+	assert_ok(store_open_on(&fault.io, f->path, &f->options, &store, &error));
+	a = trial_create(store, "a");
+	/* Opening was the first to ask. */
+	for (unsigned i = 2; i < SYNC_HABIT_COUNT + 100; i++) {
+		trial_append(store, a, "x", 1);
+		before = fault.calls[FAULT_PWRITEV];
+		assert_ok(ink_sync(store));
+		/* The seal is one. */
+		ahead += fault.calls[FAULT_PWRITEV] - before - 1;
+		assert_int_equal(ahead, i < SYNC_HABIT_COUNT ? 0 : 1);
+	}
+	trial_abandon(store);
+	store = trial_open(f->path, &f->options); /* zeros behind the end are no loss */
+	trial_close(store);
+	assert_int_equal(count_losses(f->path), 0);
+	assert_verifies(f->path, true);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, store_setup, store_teardown)
@@ -216,6 +245,7 @@ int main(void)
 		T(after_a_failed_sync_the_store_takes_nothing_until_it_is_opened_anew),
 		T(a_full_disk_refuses_writes_and_still_closes_in_order),
 		T(a_sync_waits_for_no_second_one_if_the_first_covers_it),
+		T(who_syncs_often_gets_space_that_was_written_ahead),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
