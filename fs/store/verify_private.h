@@ -3,7 +3,7 @@
  * Verification inside: the parts that verify_*.c share.
  *
  * verify_log.c walks the segments and says what is wrong with frames; each record that is sound goes through
- *   verify_chain.c  tree, seals, key succession, sessions, actors;
+ *   verify_chain.c  tree, sessions, actors, and with verify_seals.c what signs and the key succession;
  *   verify_names.c  the name space and the files' sizes, replayed in memory;
  *   verify_index.c  the index, held against that state.
  * verify_lost.c holds lost/ against the RECOVERY records, verify_epoch.c looks at how long keys lived,
@@ -276,6 +276,13 @@ INK_MUST_CHECK enum ink_err chain_apply(struct verify *v, const struct ink_recor
 					const union ink_body *body);
 /* A record of which only the leaf is known. */
 void chain_skip(struct verify *v, const uint8_t *leaf);
+
+/* verify_seals.c */
+void seals_genesis(struct verify *v, const struct ink_record *record,
+		   const struct ink_body_genesis *body);
+/* SEAL, EPOCH, REKEY.  @body NULL: damaged. */
+void seals_apply(struct verify *v, const struct ink_record *record,
+		 const struct ink_body_seal *body);
 
 /* verify_names.c */
 void names_apply(struct verify *v, const struct ink_record *record, const union ink_body *body);

@@ -143,7 +143,7 @@ INK_MUST_CHECK enum ink_err walk_open_file(const struct io *io, const char *log_
 					   uint32_t segment, int *ret_fd, uint64_t *ret_size,
 					   enum walk_fault *ret_fault);
 
-/* For walk_look.c. */
+/* walk_read.c, for walk.c and walk_look.c. */
 
 /* Bring up to @size bytes at @pos into the window, in one piece; @ret_size is less only at the end of the file. */
 INK_MUST_CHECK enum ink_err walk_need(struct walk *walk, uint64_t pos, size_t size,

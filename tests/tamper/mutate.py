@@ -40,6 +40,7 @@ SOURCES = {
     "verify.c": ("r", ""),
     "verify_log.c": ("rge", "is_erasable is_foreign_genesis is_lost_tail"),
     "verify_chain.c": ("re", "actor_is_consistent"),
+    "verify_seals.c": ("r", ""),
     "verify_keys.c": ("re", "is_log_seed seal_key_is_sound is_seed_of"),
     "verify_names.c": ("re", "continues_run"),
     "verify_files.c": ("r", ""),
