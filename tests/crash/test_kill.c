@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -107,8 +108,11 @@ static void be_killed(const char *path, int ack_fd)
 		pause();
 }
 
-/* Let a child write for @us microseconds, kill it; what it acknowledged goes to @acked (counts). */
-static void run_child(const char *path, unsigned us, uint32_t *acked)
+/*
+ * Let a child live for @us microseconds, from its first acknowledgement on if it @is_to_write, then kill it; what it
+ * acknowledged goes to @acked (counts).
+ */
+static void run_child(const char *path, bool is_to_write, unsigned us, uint32_t *acked)
 {
 	struct ack acks[512];
 	int fds[2], status;
@@ -125,6 +129,8 @@ static void run_child(const char *path, unsigned us, uint32_t *acked)
 		be_killed(path, fds[1]);
 	}
 	close(fds[1]);
+	if (is_to_write)
+		poll(&(struct pollfd){ .fd = fds[0], .events = POLLIN }, 1, 60000);
 	usleep(us);
 	kill(child, SIGKILL);
 	assert_int_equal(waitpid(child, &status, 0), child);
@@ -193,10 +199,11 @@ static void what_was_acknowledged_before_the_kill_is_there(void **state)
 	trial_make(path, 0);
 	for (unsigned round = 0; round < rounds(ROUNDS); round++) {
 		/* Every third is killed while it opens or recovers, most likely. */
-		unsigned us = round % 3 == 2 ? (unsigned)rng_below(&rng, 12000)
-					     : 20000 + (unsigned)rng_below(&rng, 80000);
+		bool is_to_write = round % 3 != 2;
+		unsigned us = is_to_write ? 10000 + (unsigned)rng_below(&rng, 80000)
+					  : (unsigned)rng_below(&rng, 12000);
 
-		run_child(path, us, acked);
+		run_child(path, is_to_write, us, acked);
 		if (!is_intact(path))
 			fail_msg("round %u: evidence right after the kill", round);
 		/* Half of the recoveries are left to the next child. */
