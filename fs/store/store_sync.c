@@ -152,16 +152,26 @@ static void sealer_tick(struct ink_store *store)
 	check_newest_seal(store);
 }
 
-/* Until @at_ns, or the first unsigned record if there is none yet; meanwhile counts are recorded when their time comes. */
+static bool has_work_for_sealer(const struct ink_store *store)
+{
+	return has_unsealed(store) || store->check.is_set;
+}
+
+/*
+ * Until @at_ns, or there is work if there is none yet; meanwhile counts are recorded when their time comes.  A seal
+ * to check is work too: where each write or close has its own seal, there is hardly ever something to sign when this
+ * thread comes, and every single write would wake it again, on the processor that its program needs.
+ */
 static void sealer_wait(struct ink_store *store, uint64_t at_ns)
 {
-	bool is_idle = !has_unsealed(store);
+	bool is_idle = !has_work_for_sealer(store);
 	struct timespec deadline;
 
-	store->is_sealer_idle = is_idle;
-	while (!store->is_stopping && monotonic_ns() < at_ns && is_idle == !has_unsealed(store)) {
+	while (!store->is_stopping && monotonic_ns() < at_ns &&
+	       is_idle == !has_work_for_sealer(store)) {
 		uint64_t due_ns = store->refusals_due_ns;
 
+		store->is_sealer_idle = is_idle; /* whoever signals takes it away */
 		deadline_at(due_ns != 0 && due_ns < at_ns ? due_ns : at_ns, &deadline);
 		if (pthread_cond_timedwait(&store->sealer_cond, &store->lock, &deadline) != 0 &&
 		    store->refusals_due_ns != 0)
@@ -179,10 +189,10 @@ static void *sealer_main(void *arg)
 
 	pthread_mutex_lock(&store->lock);
 	while (!store->is_stopping) {
-		if (!has_unsealed(store))
+		if (!has_work_for_sealer(store))
 			sealer_wait(store, monotonic_ns() + idle_ns);
 		/* The first unsigned record is at most a moment old: sign it, and its followers, a tick later. */
-		if (has_unsealed(store) && !store->is_stopping)
+		if (has_work_for_sealer(store) && !store->is_stopping)
 			sealer_wait(store, monotonic_ns() + tick_ns);
 		if (!store->is_stopping)
 			sealer_tick(store);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* When a signature covers a record and when it is on the disk; disks that fail. */
 #include <errno.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "fault_io.h"
@@ -109,6 +110,29 @@ static void nobody_asks_and_records_are_sealed_synced_and_indexed_all_the_same(v
 	trial_append(store, a, "x", 1);
 	assert_true(store_comes_true(store, all_sealed));
 	assert_true(store_comes_true(store, all_indexed));
+	trial_close(store);
+}
+
+/* The thread that seals is woken for the first record; when it comes, that is sealed, and the next must wake it again. */
+static void a_record_after_one_that_was_sealed_at_once_is_sealed_in_time_too(void **state)
+{
+	struct store_fixture *f = *state;
+	struct ink_store *store;
+	uint64_t a;
+
+	f->options.seal_interval_ms = 10;
+	f->options.sync_interval_ms = 600000; /* nobody else seals */
+	store = trial_open(f->path, &f->options);
+	a = trial_create(store, "a");
+	for (unsigned i = 0; i < 30; i++) {
+		assert_true(store_comes_true(store, all_sealed));
+		usleep(15000); /* until it is idle */
+		trial_append(store, a, "x", 1);
+		assert_ok(ink_seal(store, a));
+		usleep(500);
+		trial_append(store, a, "y", 1);
+	}
+	assert_true(store_comes_true(store, all_sealed));
 	trial_close(store);
 }
 
@@ -242,6 +266,7 @@ int main(void)
 		T(closing_a_file_seals_what_was_written_to_it_and_only_if_need_be),
 		T(a_sync_makes_everything_durable_with_its_seal),
 		T(nobody_asks_and_records_are_sealed_synced_and_indexed_all_the_same),
+		T(a_record_after_one_that_was_sealed_at_once_is_sealed_in_time_too),
 		T(after_a_failed_sync_the_store_takes_nothing_until_it_is_opened_anew),
 		T(a_full_disk_refuses_writes_and_still_closes_in_order),
 		T(a_sync_waits_for_no_second_one_if_the_first_covers_it),
