@@ -17,13 +17,14 @@ enum {
 	KEPT_COUNT = ACTOR_KEPT_COUNT,
 	/* A hostile process can keep whoever reads its environment waiting; the other threads go on. */
 	ENVIRON_READER_COUNT_MAX = 3,
-	/* For so long an exec, or a number in use again, may go unnoticed on a handle. */
+	/* For so long an exec may go unnoticed on a handle. */
 	FRESH_NS = 10000000,
 };
 
 struct entry {
 	pid_t pid; /* 0: free */
 	uint64_t start_time;
+	uint64_t serial;
 	uint64_t fingerprint;
 	uint64_t actor;
 	uint64_t used; /* ticks of the cache */
@@ -44,6 +45,7 @@ static const struct door no_door = { -1, -1 };
 struct kept {
 	pthread_mutex_t lock; /* the rest; held while reading what no process can delay */
 	pid_t tid;            /* 0: free */
+	int watch_fd;         /* process_watch(), or -1 */
 	struct door door;
 	uint64_t fingerprint;
 	uint64_t actor;
@@ -68,6 +70,7 @@ struct actors *actors_open(struct ink_store *store)
 	pthread_mutex_init(&actors->lock, NULL);
 	for (int i = 0; i < KEPT_COUNT; i++) {
 		actors->kept[i].door = no_door;
+		actors->kept[i].watch_fd = -1;
 		pthread_mutex_init(&actors->kept[i].lock, NULL);
 	}
 	return actors;
@@ -82,12 +85,16 @@ static struct door door_open(pid_t pid)
 	return door;
 }
 
+static void close_if_open(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 static void door_close(struct door *door)
 {
-	if (door->stat_fd >= 0)
-		close(door->stat_fd);
-	if (door->dir_fd >= 0)
-		close(door->dir_fd);
+	close_if_open(door->stat_fd);
+	close_if_open(door->dir_fd);
 	*door = no_door;
 }
 
@@ -97,6 +104,7 @@ void actors_close(struct actors *actors)
 		return;
 	for (int i = 0; i < KEPT_COUNT; i++) {
 		door_close(&actors->kept[i].door);
+		close_if_open(actors->kept[i].watch_fd);
 		pthread_mutex_destroy(&actors->kept[i].lock);
 	}
 	pthread_mutex_destroy(&actors->lock);
@@ -111,11 +119,6 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-bool actor_is_fresh(const struct actor_seen *seen, pid_t tid)
-{
-	return tid != 0 && seen->tid == tid && now_ns() - seen->checked_ns < FRESH_NS;
-}
-
 /* FNV-1a: tells programs apart, promises nothing against those who want two to look alike. */
 static uint64_t mix(uint64_t hash, const void *data, size_t size)
 {
@@ -126,11 +129,14 @@ static uint64_t mix(uint64_t hash, const void *data, size_t size)
 	return hash;
 }
 
-/* One process, read as far as it takes to tell it from every other. */
+/* One process or thread, read as far as it takes to tell it from every other. */
 struct look {
 	struct door door;
+	int thread_dir_fd; /* of one of its threads that lives, or -1 */
 	pid_t pid;
+	uint64_t serial; /* of a process; 0: not asked for */
 	struct process_stat stat;
+	bool has_lost_leader;
 	uint32_t exe_size;
 	char exe[PATH_MAX];
 	uint64_t fingerprint;
@@ -143,6 +149,10 @@ static bool look_at(struct look *look)
 	if (look->door.stat_fd < 0 || !process_read_stat(look->door.stat_fd, &look->stat))
 		return false;
 	look->exe_size = process_read_exe(look->door.dir_fd, look->exe);
+	/* A first thread that has ended before the others has no program any more, nor an environment. */
+	look->has_lost_leader = look->exe_size == 0 && look->thread_dir_fd >= 0;
+	if (look->has_lost_leader)
+		look->exe_size = process_read_exe(look->thread_dir_fd, look->exe);
 	hash = mix(hash, &look->stat.start_time, sizeof(look->stat.start_time));
 	hash = mix(hash, look->stat.comm, look->stat.comm_size);
 	hash = mix(hash, "", 1);
@@ -165,7 +175,7 @@ static bool cache_find(struct actors *actors, const struct look *look, uint64_t 
 	pthread_mutex_lock(&actors->lock);
 	for (int i = 0; i < WAY_COUNT && !is_found; i++) {
 		if (set[i].pid != look->pid || set[i].start_time != look->stat.start_time ||
-		    set[i].fingerprint != look->fingerprint)
+		    set[i].serial != look->serial || set[i].fingerprint != look->fingerprint)
 			continue;
 		set[i].used = ++actors->tick;
 		*ret_actor = set[i].actor;
@@ -184,8 +194,8 @@ static void cache_keep(struct actors *actors, const struct look *look, uint64_t 
 		if (set[i].used < victim->used)
 			victim = &set[i];
 	}
-	*victim = (struct entry){ look->pid, look->stat.start_time, look->fingerprint, actor,
-				  ++actors->tick };
+	*victim = (struct entry){ look->pid, look->stat.start_time, look->serial, look->fingerprint,
+				  actor,     ++actors->tick };
 	pthread_mutex_unlock(&actors->lock);
 }
 
@@ -194,7 +204,8 @@ static void read_more(struct actors *actors, const struct look *look, struct pro
 	bool has_place =
 		atomic_fetch_add(&actors->environ_reader_count, 1) < ENVIRON_READER_COUNT_MAX;
 
-	process_read_more(look->door.dir_fd, has_place, more);
+	process_read_more(look->has_lost_leader ? look->thread_dir_fd : look->door.dir_fd,
+			  has_place, more);
 	atomic_fetch_sub(&actors->environ_reader_count, 1);
 }
 
@@ -232,12 +243,17 @@ static enum ink_err record(struct actors *actors, const struct look *look,
 static enum ink_err find_process(struct actors *actors, const struct look *thread,
 				 const struct ink_caller *caller, uint64_t *ret_actor)
 {
-	struct look look = { .door = no_door, .pid = process_of_thread(thread->door.dir_fd) };
+	struct look look = {
+		.door = no_door,
+		.thread_dir_fd = thread->door.dir_fd,
+		.pid = process_of_thread(thread->door.dir_fd),
+	};
 	enum ink_err err = INK_OK;
 
 	*ret_actor = 0;
 	if (look.pid == 0)
 		return INK_OK;
+	look.serial = process_serial(look.pid);
 	look.door = door_open(look.pid);
 	if (look_at(&look) && !cache_find(actors, &look, ret_actor)) {
 		err = record(actors, &look, caller, ret_actor);
@@ -253,20 +269,34 @@ static struct kept *kept_of(struct actors *actors, pid_t tid)
 	return &actors->kept[(unsigned)tid % KEPT_COUNT];
 }
 
-/* true if @tid is kept and still what it was. */
-static bool kept_find(struct actors *actors, pid_t tid, struct actor_seen *ret_seen)
+bool actor_is_fresh(struct actors *actors, const struct actor_seen *seen, pid_t tid)
 {
 	struct kept *kept = kept_of(actors, tid);
-	struct look look;
+	bool is_fresh;
+
+	if (tid == 0 || seen->tid != tid || now_ns() - seen->checked_ns >= FRESH_NS)
+		return false;
+	pthread_mutex_lock(&kept->lock);
+	is_fresh = kept->tid != tid || kept->watch_fd < 0 || !process_has_ended(kept->watch_fd);
+	pthread_mutex_unlock(&kept->lock);
+	return is_fresh;
+}
+
+/* true if @tid is kept and still what it was.  If it is kept and another now, @seen is forgotten. */
+static bool kept_find(struct actors *actors, pid_t tid, struct actor_seen *seen)
+{
+	struct look look = { .thread_dir_fd = -1 };
+	struct kept *kept = kept_of(actors, tid);
 	bool is_same = false;
 
 	pthread_mutex_lock(&kept->lock);
 	if (kept->tid == tid) {
 		look.door = kept->door;
 		is_same = look_at(&look) && look.fingerprint == kept->fingerprint;
+		*seen = (struct actor_seen){ .tid = 0 };
 	}
 	if (is_same)
-		*ret_seen = (struct actor_seen){ tid, now_ns(), kept->fingerprint, kept->actor };
+		*seen = (struct actor_seen){ tid, now_ns(), kept->fingerprint, kept->actor };
 	pthread_mutex_unlock(&kept->lock);
 	return is_same;
 }
@@ -275,23 +305,27 @@ static bool kept_find(struct actors *actors, pid_t tid, struct actor_seen *ret_s
 static void keep(struct actors *actors, struct look *thread, uint64_t actor)
 {
 	struct kept *kept = kept_of(actors, thread->pid);
+	int watch_fd = process_watch(thread->pid), old_watch_fd;
 	struct door old;
 
 	pthread_mutex_lock(&kept->lock);
 	old = kept->door;
+	old_watch_fd = kept->watch_fd;
 	kept->tid = thread->pid;
+	kept->watch_fd = watch_fd;
 	kept->door = thread->door;
 	kept->fingerprint = thread->fingerprint;
 	kept->actor = actor;
 	pthread_mutex_unlock(&kept->lock);
 	thread->door = no_door;
 	door_close(&old);
+	close_if_open(old_watch_fd);
 }
 
 enum ink_err actors_find(struct actors *actors, pid_t tid, struct ink_caller *caller,
 			 struct actor_seen *seen)
 {
-	struct look thread = { .door = no_door, .pid = tid };
+	struct look thread = { .door = no_door, .thread_dir_fd = -1, .pid = tid };
 	enum ink_err err = INK_OK;
 
 	caller->actor = 0;

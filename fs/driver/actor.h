@@ -4,8 +4,9 @@
  *
  * Owns: a cache of ACTOR_CACHE_COUNT processes, and the descriptors of ACTOR_KEPT_COUNT threads.  Knows nothing of: FUSE.  Threads: any.
  *
- * A process is known by its number, its start time, its name and its program: a number that came into use again
- * and a program that took the place of another (exec) are other actors.
+ * A process is known by its number, its serial number or (before Linux 6.9) only its start time in hundredths of a
+ * second, its name and its program: a number that came into use again and a program that took the place of another
+ * (exec) are other actors.
  */
 #ifndef DRIVER_ACTOR_H
 #define DRIVER_ACTOR_H
@@ -18,7 +19,7 @@
 
 enum {
 	ACTOR_CACHE_COUNT = 1024,
-	ACTOR_KEPT_COUNT = 64, /* threads whose /proc is kept open: two descriptors each */
+	ACTOR_KEPT_COUNT = 64, /* threads whose /proc is kept open: three descriptors each */
 };
 
 struct actors;
@@ -35,8 +36,11 @@ struct actor_seen {
 struct actors *actors_open(struct ink_store *store);
 void actors_close(struct actors *actors);
 
-/* true if @seen is of @tid and was checked so lately that no look at /proc is needed. */
-bool actor_is_fresh(const struct actor_seen *seen, pid_t tid);
+/*
+ * true if @seen is of @tid, which has not ended since, and was checked so lately that no look at /proc is needed.
+ * (Whether it has ended is asked only as long as its descriptors are kept.)
+ */
+bool actor_is_fresh(struct actors *actors, const struct actor_seen *seen, pid_t tid);
 
 /*
  * Fill in caller->actor for the thread @tid; 0 if @tid is 0 (a process that we cannot see) or gone.

@@ -50,7 +50,7 @@ enum ink_err caller_of_handle(fuse_req_t req, struct handle *handle, struct ink_
 	pthread_mutex_lock(&handle->lock);
 	seen = *pick_seen(handle, pid);
 	pthread_mutex_unlock(&handle->lock);
-	if (actor_is_fresh(&seen, pid)) {
+	if (actor_is_fresh(actors, &seen, pid)) {
 		caller.actor = seen.actor;
 		*ret_caller = caller;
 		return INK_OK;

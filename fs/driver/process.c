@@ -3,10 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#define WATCH_THREAD O_EXCL       /* PIDFD_THREAD */
+#define WATCH_FS_MAGIC 0x50494446 /* PID_FS_MAGIC */
 
 int process_dir(pid_t pid)
 {
@@ -107,6 +114,36 @@ uint32_t process_read_exe(int dir_fd, char ret_exe[static PATH_MAX])
 	ssize_t size = readlinkat(dir_fd, "exe", ret_exe, PATH_MAX);
 
 	return size > 0 ? (uint32_t)size : 0;
+}
+
+int process_watch(pid_t tid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, tid, WATCH_THREAD);
+
+	return fd >= 0 ? fd : (int)syscall(SYS_pidfd_open, tid, 0);
+}
+
+bool process_has_ended(int watch_fd)
+{
+	struct pollfd watched = { .fd = watch_fd, .events = POLLIN };
+
+	return poll(&watched, 1, 0) != 0;
+}
+
+/* Where these descriptors have a file system of their own, its inode numbers are such serial numbers. */
+uint64_t process_serial(pid_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	uint64_t serial = 0;
+	struct statfs fs;
+	struct stat st;
+
+	if (fd < 0)
+		return 0;
+	if (fstatfs(fd, &fs) == 0 && fs.f_type == WATCH_FS_MAGIC && fstat(fd, &st) == 0)
+		serial = st.st_ino;
+	close(fd);
+	return serial;
 }
 
 static bool read_number(int dir_fd, const char *name, uint32_t *ret_number)

@@ -41,6 +41,15 @@ bool process_read_stat(int stat_fd, struct process_stat *ret_stat);
 /* Path of the program, no NUL behind it; 0 if that is not allowed or there is none (kernel threads). */
 uint32_t process_read_exe(int dir_fd, char ret_exe[static PATH_MAX]);
 
+/*
+ * A descriptor of a thread or process that knows when it has ended, whoever has its number by then; -1 where the
+ * system has none for it (before Linux 6.9 a thread that is not its process's first).
+ */
+int process_watch(pid_t tid);
+bool process_has_ended(int watch_fd);
+/* A number that no other process gets until the system starts anew; 0 if there is none (before Linux 6.9). */
+uint64_t process_serial(pid_t pid);
+
 /* What is left for an ACTOR record. */
 struct process_more {
 	uint32_t known; /* enum ink_known: LOGIN, SESSION, CGROUP, ENVIRON */

@@ -305,3 +305,15 @@ const struct seen_actor *seen_actor(const struct mounted *m, const struct seen *
 	fail_msg("record %llu names no actor", (unsigned long long)seen->header.seq);
 	return NULL;
 }
+
+const struct ink_body_actor *seen_actor_body(const struct seen_list *list, const struct seen *seen)
+{
+	if (seen->header.actor == 0)
+		return NULL;
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].header.seq == seen->header.actor)
+			return &list->items[i].body.actor;
+	fail_msg("the ACTOR of record %llu is not among these",
+		 (unsigned long long)seen->header.seq);
+	return NULL;
+}

@@ -77,6 +77,8 @@ size_t seen_count(const struct seen_list *list, enum ink_kind kind);
 const struct seen *seen_find(const struct seen_list *list, enum ink_kind kind, size_t index);
 /* Who wrote it; fails the test if it names no actor. */
 const struct seen_actor *seen_actor(const struct mounted *m, const struct seen *seen);
+/* The same, all that is recorded of it; NULL if it names none.  Its ACTOR must be in @list. */
+const struct ink_body_actor *seen_actor_body(const struct seen_list *list, const struct seen *seen);
 
 /* Run a program to its end; the exit status, 128 and more for a signal. */
 int run_program(const char *const *argv);
