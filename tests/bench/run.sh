@@ -1,7 +1,7 @@
 #!/bin/bash
 # Measure inkfs beside what people would use instead and beside the limit.
 #
-#   tests/bench/run.sh [--quick] [--rounds N] [--only REGEX] [--strict] [--readme] [--output DIR]
+#   tests/bench/run.sh [--quick] [--rounds N] [--cold] [--only REGEX] [--strict] [--readme] [--output DIR]
 #
 #   --quick      3 rounds and a quarter of the operations (QUICK_DIVISOR=N: an Nth)
 #   --rounds N   7 unless told
@@ -43,6 +43,7 @@ is_readme=
 tmp=
 raw=
 failed=0
+first_round=0
 round=0
 extras=()
 
@@ -329,6 +330,7 @@ while (($# > 0)); do
 		printf -v "${1#--}" '%s' "$2"
 		shift
 		;;
+	--cold) first_round=1 ;;
 	--strict) is_strict=--strict ;;
 	--readme) is_readme=yes ;;
 	*) usage ;;
@@ -372,9 +374,9 @@ if is_chosen read || ((${#extras[@]} > 0)); then
 	read_prepare
 	extras_prepare
 fi
-for ((round = 0; round <= rounds; round++)); do
+for ((round = first_round; round <= rounds; round++)); do
 	round_measure
-	echo "round $round of $rounds" >&2
+	echo "round $round of $rounds, ${SECONDS} s" >&2
 done
 round=1
 ! is_chosen cpu || idle_measure
