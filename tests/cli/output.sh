@@ -68,6 +68,46 @@ if command -v script >/dev/null; then
 	on_terminal "$inkfs" log st --color never
 	if grep -q $'\e' out; then fail "log --color never"; fi
 fi
+# Progress, on a terminal only: with rate and time left, every 200 ms, so the program is stopped for longer than that,
+# sooner or later in the middle of its work.
+run 0 "$inkfs" init wide --origin a
+./mkstore wide many=60000
+python3 - "$inkfs" wide <<'END' || fail "progress"
+import os, pty, re, signal, subprocess, sys, time
+
+def verify(stderr, pause):
+    process = subprocess.Popen([sys.argv[1], "verify", sys.argv[2], "--threads", "1"], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=stderr)
+    time.sleep(pause)
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(0.25)
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(60) == 0
+
+def shown_on_terminal(pause):
+    ours, theirs = pty.openpty()
+    verify(theirs, pause)
+    os.close(theirs)
+    text = b""
+    try:
+        while piece := os.read(ours, 4096):
+            text += piece
+    except OSError:  # the end, on a terminal
+        pass
+    os.close(ours)
+    return text
+
+shown = b""
+for attempt in range(100):
+    shown = shown or shown_on_terminal(0.004 * (attempt % 25 + 1))
+    if shown:
+        break
+assert re.fullmatch(rb"(\r\x1b\[K *\d+ %  [\d.]+ \w+/s  \d+ s left)+\r\x1b\[K", shown), shown
+for attempt in range(5):
+    with open("err", "w+b") as file:
+        verify(file, 0.004 * (attempt + 1))
+        assert file.tell() == 0 and os.fstat(file.fileno()).st_size == 0
+END
 for cmd in "ls -lR st" "log st" "log st --json" "verify st" "cat st nothing"; do
 	# shellcheck disable=SC2086 # words
 	"$inkfs" $cmd >out 2>&1 || true
