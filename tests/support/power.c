@@ -326,6 +326,9 @@ static bool live(struct power *p)
 						 error.text);
 		return true;
 	}
+	/* Who syncs often is served in another way, and a life is too short to show the habit. */
+	if (rng_below(&p->rng, 2) == 0)
+		atomic_store(&p->store->asked_sync_count, SYNC_HABIT_COUNT);
 	power_oracle_promise(p->oracle);
 	p->oracle->epoch = catalog_head(p->store->catalog)->epoch;
 	memcpy(p->store_id, p->store->store_id, INK_STORE_ID_SIZE);

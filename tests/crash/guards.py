@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Take away what guards a promise, one thing after the other, and see the test that tries to break the promise go red.
+
+    tests/crash/guards.py [--only TEXT] [--list] [--write]
+
+    --only TEXT   guards with TEXT in "file: what"
+    --list        name them, try none
+    --write       put the table into tests/crash/README.md
+
+A guard is a line of fs/store.  A copy of the sources in build-guards/ loses one at a time; its test must then
+fail, and pass with all of them there.  Takes some minutes; not a part of `make test`.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+
+TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+WORK = os.path.join(TOP, "build-guards")
+README = os.path.join(TOP, "tests", "crash", "README.md")
+BEGIN, END = "<!-- guards.py --write -->\n", "<!-- end -->\n"
+TIME_LIMIT_S = 280
+
+POWER = "crash/test_power"
+
+# (promise, what is taken away, file, the line as it is, the line instead, test)
+GUARDS = [
+    ("write", "the rest of a write that was short", "io.c",
+     "count = skip_written(&parts, count, (size_t)done);", "count = 0;", POWER),
+    ("write", "what the index did not yet cover is replayed", "recover.c",
+     "if (err != INK_OK || step != WALK_RECORD)\n\t\t\tbreak;", "break;", "crash/test_kill"),
+    ("close", "a seal when a file is closed", "store_sync.c",
+     "if (err == INK_OK && inode->touched_seq >= sealed_count(store))", "if (0)", "unit/test_store_seal"),
+    ("100 ms", "the seal that nobody asked for", "store_sync.c",
+     "if (has_unsealed(store))\n\t\terr = store_seal(store, INK_SEAL_INTERVAL);\n\telse if",
+     "if (has_unsealed(store))\n\t\t;\n\telse if", "unit/test_store_seal"),
+    ("fsync", "the flush of the log", "log.c",
+     "if (io->fdatasync(io->ctx, ticket->tail_fd) != 0)", "if (0)", POWER),
+    ("fsync", "the flush of finished segments", "log.c",
+     "if (io->fdatasync(io->ctx, ticket->closing_fds[i]) != 0)", "if (0)", POWER),
+    ("fsync", "the flush of a new segment's name", "log.c",
+     "if (ticket->has_new_file && io->sync_dir(io->ctx, ticket->dir) != 0)", "if (0)", POWER),
+    ("fsync", "the seal inside the flush", "store_group.c",
+     "if (has_unsealed(store))\n\t\terr = store_seal(store, INK_SEAL_SYNC);", "", POWER),
+    ("fsync", "an append that asks for it waits for it", "store_file.c",
+     "if (err == INK_OK && (is_sync || store->options.is_sync))", "if (0)", POWER),
+    ("fsync", "the folder above a new store is synced", "store_init.c",
+     "return io->sync_dir(io->ctx, parent) == 0 ? INK_OK : error_io(error, parent, \"cannot sync\");",
+     "return INK_OK;", POWER),
+    ("1 s", "the committing thread's round", "store_sync.c",
+     "error = store_commit_index(store) == INK_OK ? 0 : errno;", "error = 0;", POWER),
+    ("1 s", "the log is synced though the index fails", "store_sync.c",
+     "sync_err = store_sync_to(store, all);", "sync_err = store_sync_to(store, count);", POWER),
+    ("refused", "the refusal's record", "store_denied.c",
+     "err = record(store, caller, inode, &once);", "err = INK_OK;", "unit/test_store_denied"),
+    ("error", "what a failed write left is taken back", "log.c",
+     "take_back(log);\n\t\treturn INK_ERR_IO;", "return INK_ERR_IO;", "crash/test_faults"),
+    ("error", "after a failed sync nothing is taken any more", "log.c",
+     "if (!is_done) {\n\t\tlog->has_failed = true;\n\t\treturn;", "if (!is_done) {\n\t\treturn;", POWER),
+    ("crash", "the index is committed only for what is synced", "store_sync.c",
+     "sync_err = store_sync_to(store, all);", "sync_err = INK_OK;", POWER),
+    ("crash", "what a failed sync may have lost is written again", "recover_sync.c",
+     "err = write_again(r, fd, from);", "err = INK_OK;", POWER),
+    ("crash", "what is replayed is synced before it is indexed", "recover.c",
+     "err = options->is_read_only ? INK_OK : recover_sync_segments(&r);", "err = INK_OK;", POWER),
+    ("crash", "RECOVERY of a session without end", "store_session.c",
+     "return store_record(store, INK_RECOVERY, NULL, 0, &body);", "return INK_OK;", POWER),
+    ("crash", "the copy in lost/ before the log is cut", "recover_tail.c",
+     "err = save_tail(r, &last);", "err = INK_OK;", "crash/test_torn"),
+    ("crash", "the copy in lost/ is synced", "recover_tail.c",
+     "return r->io->fdatasync(r->io->ctx, out) == 0 ? INK_OK : INK_ERR_IO;", "return INK_OK;", POWER),
+    ("crash", "the name in lost/ is synced", "recover_tail.c",
+     "return code == 0 && r->io->sync_dir(r->io->ctx, r->lost_dir) == 0 ? INK_OK : INK_ERR_IO;",
+     "return code == 0 ? INK_OK : INK_ERR_IO;", POWER),
+    ("crash", "damage before the durable end is no torn tail", "recover.c",
+     "if (seq < durable_size(r))", "if (0)", "unit/test_recover"),
+    ("root at T", "both seeds on the disk before EPOCH", "store_epoch.c",
+     "err = seal_key_write(io, store->keys_dir, store->store_id, epoch, old, next);", "err = INK_OK;", POWER),
+    ("root at T", "EPOCH on the disk before the old seed goes", "store_epoch.c",
+     "err = store_sync_to(store, count);", "err = INK_OK;", POWER),
+    ("root at T", "the change before is on the disk before the next", "store_epoch.c",
+     "err = store_sync_to(store, store->handover_count);", "err = INK_OK;", "unit/test_store_epoch"),
+    ("root at T", "the old seed goes", "store_epoch.c",
+     "err = seal_key_write(io, store->keys_dir, store->store_id, epoch + 1, next, NULL);", "err = INK_OK;", POWER),
+    ("root at T", "the new key file is synced before it is renamed", "io.c",
+     "if (io_write(io, fd, &part, 1, 0) != INK_OK || io->fdatasync(io->ctx, fd) != 0) {",
+     "if (io_write(io, fd, &part, 1, 0) != INK_OK) {", POWER),
+    ("root at T", "its name is synced", "io.c",
+     "if (io->rename(io->ctx, new_path, path) != 0 || io->sync_dir(io->ctx, dir) != 0)",
+     "if (io->rename(io->ctx, new_path, path) != 0)", POWER),
+]
+
+
+def copy_sources():
+    files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=TOP, stdout=subprocess.PIPE,
+                           text=True, check=True).stdout.split()
+    for name in files:
+        if os.path.exists(os.path.join(TOP, name)):
+            os.makedirs(os.path.dirname(os.path.join(WORK, name)), exist_ok=True)
+            shutil.copy2(os.path.join(TOP, name), os.path.join(WORK, name))
+
+
+def build(test):
+    made = subprocess.run(["make", "-s", "-j2", "BUILD=build", "WERROR=-w", "CFLAGS=-O1", "build/tests/" + test], cwd=WORK,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if made.returncode != 0:
+        sys.exit("guards.py: does not build:\n" + made.stdout)
+
+
+def failure(test):
+    """The first test of the program that fails, or None."""
+    try:
+        done = subprocess.run([os.path.join(WORK, "build/tests", test)], cwd=WORK, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace", timeout=TIME_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        return "does not end"
+    if done.returncode == 0:
+        return None
+    for line in done.stdout.splitlines():
+        if line.startswith("[  FAILED  ]"):
+            return line.split("]", 1)[1].strip()
+    return "ends with %d" % done.returncode
+
+
+def attempt(guard):
+    promise, what, name, old, new, test = guard
+    path = os.path.join("fs/store", name)
+    with open(os.path.join(TOP, path), encoding="utf-8") as file:
+        text = file.read()
+    if text.count(old) != 1:
+        sys.exit("guards.py: %s: %r is there %d times; see to the table" % (path, old, text.count(old)))
+    with open(os.path.join(WORK, path), "w", encoding="utf-8") as file:
+        file.write(text.replace(old, new))
+    build(test)
+    red = failure(test)
+    with open(os.path.join(WORK, path), "w", encoding="utf-8") as file:
+        file.write(text)
+    return promise, what, name, test, red
+
+
+def write_table(rows):
+    with open(README, encoding="utf-8") as file:
+        text = file.read()
+    table = "| promise | taken away | in fs/store | red |\n| --- | --- | --- | --- |\n"
+    for promise, what, name, test, red in rows:
+        table += "| %s | %s | `%s` | %s |\n" % (promise, what, name,
+                                               "`%s`: %s" % (test, red.replace("_", " ")) if red else "**nothing**")
+    head, rest = text.split(BEGIN)
+    with open(README, "w", encoding="utf-8") as file:
+        file.write(head + BEGIN + table + END + rest.split(END)[1])
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    args = parser.parse_args()
+    chosen = [g for g in GUARDS if args.only in "%s: %s" % (g[2], g[1])]
+    if args.list:
+        print("\n".join("%s: %s" % (g[2], g[1]) for g in chosen))
+        return
+    copy_sources()
+    for test in sorted({g[5] for g in chosen}):
+        build(test)
+        red = failure(test)
+        if red:
+            sys.exit("guards.py: %s fails with all guards there: %s" % (test, red))
+    rows = []
+    for guard in chosen:
+        rows.append(attempt(guard))
+        print("%-8s %s: %s -> %s: %s" % (("red" if rows[-1][4] else "GREEN"), guard[2], guard[1], guard[5],
+                                         rows[-1][4]), flush=True)
+    if args.write:
+        write_table(rows)
+    sys.exit(0 if all(row[4] for row in rows) else 1)
+
+
+if __name__ == "__main__":
+    main()
