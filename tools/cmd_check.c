@@ -163,9 +163,18 @@ static bool put_file(const char *dir, uint64_t seq, const char *suffix, const vo
 static bool extract(const char *dir, const struct ink_record *record, struct ink_str proof)
 {
 	uint64_t seq = record->header.seq;
+	uint32_t body_size = record->header.body_size;
+	uint8_t *addendum = malloc(INK_NONCE_SIZE + (size_t)body_size);
+	bool is_good = addendum != NULL;
 
-	return put_file(dir, seq, ".entry", record->entry, 133) &&
-	       put_file(dir, seq, ".body", record->body, record->header.body_size) &&
+	if (is_good) {
+		memcpy(addendum, record->nonce, INK_NONCE_SIZE);
+		memcpy(addendum + INK_NONCE_SIZE, record->body, body_size);
+		is_good = put_file(dir, seq, ".addendum", addendum, INK_NONCE_SIZE + body_size);
+	}
+	free(addendum);
+	return is_good && put_file(dir, seq, ".entry", record->entry, 133) &&
+	       put_file(dir, seq, ".body", record->body, body_size) &&
 	       put_file(dir, seq, ".tlog-proof", proof.data, proof.size);
 }
 
@@ -330,8 +339,8 @@ const struct cmd cmd_check = {
 		"  --checkpoint FILE  a checkpoint that you kept; the evidence must have been made from it\n"
 		"  --content          print the bytes that were written, and nothing else\n"
 		"  --json             print an object (schema inkfs-check/1), then the records as 'inkfs log --json'\n"
-		"  --extract DIR      write N.entry, N.body and N.tlog-proof (C2SP) of each record N into DIR, for\n"
-		"                     other people's verifiers\n"
+		"  --extract DIR      write N.entry, N.tlog-proof (C2SP), N.addendum (whose SHA-256 is in the entry) and\n"
+		"                     N.body of each record N into DIR, for other people's verifiers\n"
 		"\n"
 		"Exit: 0 good, 1 bad evidence, 2 usage, 3 could not be checked.\n"
 		"\n"

@@ -235,8 +235,9 @@ static bool put_evidence(const struct prove_args *args, const struct ink_evidenc
 		return fwrite(data, 1, size, stdout) == size;
 	if (!put_output(args->output, data, size))
 		return false;
-	printf("%s: %zu records, %zu that say who and where, %zu bytes\n", args->output,
-	       request->seq_count, request->context_count, size);
+	printf("%s: %zu record%s, %zu that say who and where, %zu bytes\n", args->output,
+	       request->seq_count, request->seq_count == 1 ? "" : "s", request->context_count,
+	       size);
 	return true;
 }
 

@@ -72,8 +72,11 @@ out_has "trust        the log key alone: whoever had it could have made this"
 
 # For other people's verifiers.
 run 0 "$inkfs" check away/run --key @vkey --extract away/parts
-[[ $(find away/parts -type f | wc -l) -eq 15 && $(stat -c %s away/parts/9.entry) == 133 ]] || fail "not extracted"
+[[ $(find away/parts -type f | wc -l) -eq 20 && $(stat -c %s away/parts/9.entry) == 133 ]] || fail "not extracted"
 [[ $(<away/parts/9.body) == one ]] || fail "another body"
+digest=$(od -An -v -tx1 -j96 -N32 away/parts/9.entry | tr -d ' \n')
+[[ $(sha256sum <away/parts/9.addendum) == "$digest  -" ]] || fail "another addendum"
+[[ $(tail -c +17 away/parts/9.addendum) == one ]] || fail "it is not nonce and body"
 [[ $(head -n 2 away/parts/9.tlog-proof) == $'c2sp.org/tlog-proof@v1\nindex 9' ]] || fail "another proof"
 run 3 "$inkfs" check away/run --key @vkey --extract away/parts
 err_has "File exists"
