@@ -73,9 +73,11 @@ def text_of(report, machine_text, reasons):
     results = report["results"]
     round_count = max(len(result["rounds"]) for result in results)
     goals = [result["is_met"] for result in results if "goal" in result]
+    plural = "s" if round_count > 1 else ""
     lines = [
         MARKS[0], "",
-        f"{round_count} rounds on {machine_text}. {goals.count(True)} of {len(goals)} goals met.", "",
+        f"{round_count} round{plural} on {machine_text}. "
+        f"{goals.count(True)} of {len(goals)} goals met.", "",
         "| work | inkfs | spread | beside it, same unit | ratio | goal |",
         "| --- | --- | --- | --- | --- | --- |",
         *table_lines(results), "",

@@ -70,7 +70,7 @@ def result_of(row, candidate, data):
         "spread": quartile_spread(figures),
         "reference": reference,
         "ratio": ratio_of(by_round, references, figure.key) if is_held else None,
-        "rounds": list(by_round.values()),
+        "rounds": figures,
     }
     if all("p99_ns" in sample for sample in by_round.values()):
         result["p99_us"] = statistics.median(s["p99_ns"] for s in by_round.values()) / 1e3
