@@ -6,7 +6,7 @@
 
 STORES holds one folder for each shape that mkformat makes; SCRATCH is empty and ours.  Each case
 edits a few files of a copy, asks both, and puts the files back.  AGREE_EVERY=N in the
-environment: only each Nth case.
+environment: only each Nth case, and all that are crafted.
 """
 
 from __future__ import annotations
@@ -233,18 +233,13 @@ def lost_files(store: str, root: Path) -> Iterator[Case]:
     yield Case(store, f"{second} more", put(second, data), exit_code=1)
 
 
-def seal_key_with(count: int, seeds: bytes) -> Callable[[Path], dict]:
-    def change(store: Path) -> dict:
-        head = (store / "keys/seal.key").read_bytes()[:16] + count.to_bytes(4) + bytes(12)
-        data = head + (store / "keys/seal.key").read_bytes()[32:48] + seeds
-        return {"keys/seal.key": data + hashlib.sha256(data).digest()}
-    return change
-
-
-def seal_key_with(count: int, seeds: bytes) -> Callable[[Path], Edits]:
+def seal_key_with(count: int, first: bytes | None, second: bytes, version: int = 1,
+                  zero: bytes = bytes(12)) -> Callable[[Path], Edits]:
+    """@first None: the seed that is there."""
     def edits(store: Path) -> Edits:
         old = (store / "keys/seal.key").read_bytes()
-        data = old[:16] + count.to_bytes(4) + old[20:48] + seeds
+        data = b"".join((old[:8], version.to_bytes(4), old[12:16], count.to_bytes(4), zero, old[32:48],
+                         first or old[48:80], second))
         return {"keys/seal.key": data + sha256(data)}
     return edits
 
@@ -258,14 +253,20 @@ def small_files(store: str, root: Path, other_key: str) -> Iterator[Case]:
     yield Case(store, "vkey with more", lambda s: {"vkey": (s / "vkey").read_bytes() + b"x\n"},
                exit_code=1)
     yield Case(store, "empty vkey", put("vkey", b""), exit_code=1)
-    yield Case(store, "a rekey was begun", seal_key_with(2, bytes(32) + b"n" * 32), exit_code=0)
-    yield Case(store, "no seed", seal_key_with(1, bytes(64)), exit_code=1)
-    yield Case(store, "two seeds, none there", seal_key_with(2, bytes(64)), exit_code=1)
-    yield Case(store, "another seed", seal_key_with(1, b"n" * 32 + bytes(32)), exit_code=1)
-    yield Case(store, "a rekey was begun", seal_key_with(2, bytes(32) + b"n" * 32), exit_code=0)
-    yield Case(store, "a seal key file without a seed", seal_key_with(1, bytes(64)), exit_code=1)
-    yield Case(store, "two seeds, both zero", seal_key_with(2, bytes(64)), exit_code=1)
-    yield Case(store, "another seed", seal_key_with(1, b"n" * 32 + bytes(32)), exit_code=1)
+    other, none = b"n" * 32, bytes(32)
+    yield Case(store, "crafted: seal.key made anew", seal_key_with(1, None, none), exit_code=0)
+    yield Case(store, "crafted: seal.key and its next", seal_key_with(2, None, other), exit_code=0)
+    yield Case(store, "crafted: a rekey was begun", seal_key_with(2, none, other), exit_code=0)
+    for name, edits in (("without a seed", seal_key_with(1, none, none)),
+                        ("with two seeds, both zero", seal_key_with(2, none, none)),
+                        ("with another seed", seal_key_with(1, other, none)),
+                        ("with a seed more than it counts", seal_key_with(1, None, other)),
+                        ("that counts no seed", seal_key_with(0, None, none)),
+                        ("that counts three seeds", seal_key_with(3, None, other)),
+                        ("without its second seed", seal_key_with(2, None, none)),
+                        ("of another version", seal_key_with(1, None, none, version=2)),
+                        ("with bytes where zeros belong", seal_key_with(1, None, none, zero=b"1" * 12))):
+        yield Case(store, f"crafted: seal.key {name}", edits, exit_code=1)
     yield Case(store, "wrong pinned key", key=other_key, exit_code=1)
 
 
@@ -425,7 +426,9 @@ def main() -> int:
     WHERE[:] = [program, stores, scratch]
     cases = [*all_cases(stores), *crafts(scratch / "crafted")]
     chosen = [case for case in cases if "".join(sys.argv[4:5]) in case.name]
-    CASES[:] = chosen[::int(os.environ.get("AGREE_EVERY", "1"))]
+    every = int(os.environ.get("AGREE_EVERY", "1"))
+    CASES[:] = [case for number, case in enumerate(chosen)
+                if number % every == 0 or case.name.startswith("crafted: ")]
     with get_context("fork").Pool(os.cpu_count()) as pool:
         outcomes = pool.map(run_number, range(len(CASES)), chunksize=8)
     bad = [outcome for outcome in outcomes if outcome.faults]

@@ -193,6 +193,12 @@ record(BAD, "ACTOR with 65 values", Kind.ACTOR, actor(64, values=65))
 record(BAD, "ACTOR with an inode", Kind.ACTOR, actor(0), 1)
 record(BAD, "ACTOR with unknown bits", Kind.ACTOR, actor(128))
 record(BAD, "ACTOR that knows what it does not", Kind.ACTOR, actor(0, 1))
+for said in range(9):  # each field that only a bit of `known` allows
+    fields = [0, 0, 0, 0, "", "", "", ""]
+    fields[min(said, 7)] = 1 if said < 4 else "x"
+    record(BAD if said < 8 else INTACT, f"ACTOR, field {said} of what is not known", Kind.ACTOR,
+           u32(7, int(fields[0])) + u64(int(fields[1])) + u32(int(fields[2]), int(fields[3]), 64 * (said == 8))
+           + b"".join(text(str(field)) for field in fields[4:]) + bytes(2))
 record(BAD, "ACTOR with values from no environment", Kind.ACTOR, actor(0, values=1))
 record(BAD, "ACTOR with too few values", Kind.ACTOR, actor(64, values=2, cut=1))
 record(BAD, "an actor that is no ACTOR", Kind.OPEN, u32(0), 3, actor=3)
@@ -472,6 +478,29 @@ craft(BAD, "EPOCH that its new key did not sign")(
     lambda s: change_key(s, Kind.EPOCH, 7, s.w.seal_key, False))
 craft(INTACT, "REKEY")(lambda s: change_key(s, Kind.REKEY, 9, s.w.log_key))
 craft(BAD, "REKEY by the seal key")(lambda s: change_key(s, Kind.REKEY, 9, s.w.seal_key))
+
+
+class FirstWrong:
+    """A key whose first signature is somebody else's."""
+
+    def __init__(self, key: Signer, other: Signer) -> None:
+        self.verify_key, self.keys = key.verify_key, [key, other]
+
+    def sign(self, message: bytes) -> Any:
+        return (self.keys.pop() if len(self.keys) == 2 else self.keys[0]).sign(message)
+
+
+def genesis_unsigned(which: str) -> None:
+    def write(w: Writer) -> None:
+        setattr(w, which, FirstWrong(getattr(w, which), nacl.signing.SigningKey(w.random.randbytes(32))))
+        session = Session(w)
+        session.close()
+        w.save(session.vkey)
+    CRAFTS.append(Craft(f"GENESIS without the signature of its {which}", BAD, write))
+
+
+genesis_unsigned("log_key")
+genesis_unsigned("seal_key")
 
 
 # --- Ed25519 as it must not be -----------------------------------------------------------------

@@ -283,7 +283,7 @@ def try_test(test, **switches):
     build = os.path.join(WORK, "build")
     with tempfile.TemporaryDirectory(prefix="mutate-") as scratch:
         environment = dict(os.environ, BUILD=build, INKFS=build + "/inkfs", TEST_TMPDIR=scratch,
-                           INKFS_TEST_SEED="1", INKFS_TEST_ROUNDS="10", INKFS_TEST_ONE_THREAD="1", AGREE_EVERY="4",
+                           INKFS_TEST_SEED="1", INKFS_TEST_ROUNDS="10", INKFS_TEST_ONE_THREAD="1", AGREE_EVERY="40",
                            TEST_TIMEOUT=str(TIME_LIMIT_S), PATH=build + ":" + os.environ["PATH"], **switches)
         command = ["build/tests/" + test]
         if test.endswith(".sh"):
