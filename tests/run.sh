@@ -28,7 +28,7 @@ INKFS=$BUILD/inkfs
 PATH=$BUILD:$PATH
 export BUILD INKFS PATH
 
-time_limit_s=${TEST_TIMEOUT:-300}
+time_limit_s=${TEST_TIMEOUT:-600}
 read -r -a wrap <<<"${WRAP:-}"
 log_dir=$BUILD/test-logs
 tmp_root=$BUILD/tmp

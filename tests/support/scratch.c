@@ -161,6 +161,11 @@ unsigned rounds(unsigned normal)
 	return count > 0 ? (unsigned)count : 1;
 }
 
+unsigned stride(void)
+{
+	return (100 / rounds(100)) | 1;
+}
+
 void rng_init_from(struct rng *rng, uint64_t seed)
 {
 	rng->state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;

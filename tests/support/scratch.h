@@ -38,6 +38,8 @@ enum { IS_SANITIZED = 0 };
 
 /* Loops that may run longer or shorter: @normal, times INKFS_TEST_ROUNDS / 100 (without it 100, with a sanitizer 20). */
 unsigned rounds(unsigned normal);
+/* The step of a loop over every byte: 1, or more where rounds() gives fewer; odd, so that no pattern of the bytes is met. */
+unsigned stride(void);
 
 /* xorshift64*; the same seed, the same numbers. */
 struct rng {

@@ -93,7 +93,7 @@ static void every_flipped_byte_of_a_segment_is_found(void **state)
 
 	(void)state;
 	fresh_copy(store);
-	for (size_t pos = 0; pos < good_size; pos++) {
+	for (size_t pos = 0; pos < good_size; pos += stride()) {
 		good[pos] ^= (uint8_t)(1 << pos % 8);
 		file_write(file, good, good_size);
 		good[pos] ^= (uint8_t)(1 << pos % 8);
@@ -109,7 +109,7 @@ static void every_flipped_byte_is_seen_without_the_index(void **state)
 	(void)state;
 	fresh_copy(store);
 	remove_index();
-	for (size_t pos = 0; pos < good_size; pos += 3) {
+	for (size_t pos = 0; pos < good_size; pos += 3 * stride()) {
 		good[pos] ^= (uint8_t)(0x80 >> pos % 8);
 		file_write(file, good, good_size);
 		good[pos] ^= (uint8_t)(0x80 >> pos % 8);

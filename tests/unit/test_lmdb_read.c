@@ -221,7 +221,7 @@ static void no_flipped_byte_makes_it_crash_or_run_for_ever(void **state)
 	write_env(9, 2, 30, 40);
 	data = file_read(file, &size);
 	assert_true(size >= 4 * LMDB_PAGE_SIZE && size < 64 * LMDB_PAGE_SIZE);
-	for (size_t pos = 0; pos < size; pos += pos % LMDB_PAGE_SIZE < 200 ? 1 : 5) {
+	for (size_t pos = 0; pos < size; pos += stride() * (pos % LMDB_PAGE_SIZE < 200 ? 1 : 5)) {
 		static const uint8_t masks[] = { 0x01, 0x80, 0xff };
 
 		data[pos] ^= masks[pos % 3];

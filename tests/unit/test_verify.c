@@ -151,7 +151,7 @@ static void a_torn_end_is_no_evidence(void **state)
 	count = sample_frames(data, size, at);
 	before = at[synced];
 	assert_true(count > synced);
-	for (size_t pos = before; pos < at[count]; pos++) {
+	for (size_t pos = before; pos < at[count]; pos += stride()) {
 		uint8_t keep = data[pos];
 
 		data[pos] = 0;
@@ -163,7 +163,7 @@ static void a_torn_end_is_no_evidence(void **state)
 		assert_true(verdict.result.record_count >= synced);
 		data[pos] = keep;
 	}
-	for (size_t end = before; end < at[count]; end += 5) {
+	for (size_t end = before; end < at[count]; end += 5 * stride()) {
 		file_write(torn, data, end);
 		verdict_of(copy, vkey, &verdict);
 		assert_true(verdict.err == INK_OK && verdict.result.is_intact);
@@ -191,7 +191,9 @@ static void a_crash_while_opening_is_no_evidence(void **state)
 	assert_ok(ink_store_close(sample_open(store), INK_UNMOUNT_ASKED));
 	more = file_read(file, &more_size);
 	assert_true(more_size > size + 376);
-	for (size_t written = 376; written-- > 0;) {
+	for (size_t left = 0; left < 376; left += stride()) {
+		size_t written = 375 - left;
+
 		memset(more + size + written, 0, more_size - size - written);
 		file_write(torn, more, size + 376 + written % 3 * 100);
 		verdict_of(copy, vkey, &verdict);
@@ -209,7 +211,7 @@ static void *write_on(void *arg)
 {
 	struct ink_store *s = arg;
 
-	for (unsigned i = 0; i < 6000; i++)
+	for (unsigned i = 0; i < rounds(6000); i++)
 		if (ink_append(s, &(struct ink_caller){ 0 }, 3, INK_AT_END, "while it is read\n",
 			       17, i % 50 == 0) != INK_OK)
 			break;
