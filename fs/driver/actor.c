@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +16,8 @@ enum {
 	WAY_COUNT = 4,
 	SET_COUNT = ACTOR_CACHE_COUNT / WAY_COUNT,
 	KEPT_COUNT = ACTOR_KEPT_COUNT,
+	KEPT_COUNT_MIN = 4,
+	DESCRIPTORS_OF_OTHERS = 64, /* that the store and requests under way may need */
 	/* A hostile process can keep whoever reads its environment waiting; the other threads go on. */
 	ENVIRON_READER_COUNT_MAX = 3,
 	/* For so long an exec may go unnoticed on a handle. */
@@ -53,12 +56,27 @@ struct kept {
 
 struct actors {
 	struct ink_store *store;
+	unsigned kept_count;          /* of the next, in use */
 	struct kept kept[KEPT_COUNT]; /* a thread has one place, by its number */
 	_Atomic int environ_reader_count;
 	pthread_mutex_t lock; /* the next two */
 	uint64_t tick;
 	struct entry entries[SET_COUNT][WAY_COUNT];
 };
+
+/* Half of what others leave, so that a segment or a process's folder can always be opened. */
+static unsigned choose_kept_count(void)
+{
+	struct rlimit limit;
+	rlim_t count;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= DESCRIPTORS_OF_OTHERS)
+		return KEPT_COUNT_MIN;
+	count = (limit.rlim_cur - DESCRIPTORS_OF_OTHERS) / 6;
+	if (count < KEPT_COUNT_MIN)
+		return KEPT_COUNT_MIN;
+	return count < KEPT_COUNT ? (unsigned)count : KEPT_COUNT;
+}
 
 struct actors *actors_open(struct ink_store *store)
 {
@@ -67,6 +85,7 @@ struct actors *actors_open(struct ink_store *store)
 	if (!actors)
 		return NULL;
 	actors->store = store;
+	actors->kept_count = choose_kept_count();
 	pthread_mutex_init(&actors->lock, NULL);
 	for (int i = 0; i < KEPT_COUNT; i++) {
 		actors->kept[i].door = no_door;
@@ -266,7 +285,7 @@ static enum ink_err find_process(struct actors *actors, const struct look *threa
 
 static struct kept *kept_of(struct actors *actors, pid_t tid)
 {
-	return &actors->kept[(unsigned)tid % KEPT_COUNT];
+	return &actors->kept[(unsigned)tid % actors->kept_count];
 }
 
 bool actor_is_fresh(struct actors *actors, const struct actor_seen *seen, pid_t tid)

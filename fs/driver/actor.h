@@ -19,7 +19,8 @@
 
 enum {
 	ACTOR_CACHE_COUNT = 1024,
-	ACTOR_KEPT_COUNT = 64, /* threads whose /proc is kept open: three descriptors each */
+	/* Threads whose /proc is kept open, three descriptors each; fewer where descriptors are few. */
+	ACTOR_KEPT_COUNT = 64,
 };
 
 struct actors;

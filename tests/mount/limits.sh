@@ -56,9 +56,20 @@ is_intact() {
 	"$BUILD/inkfs" verify "$store" >"$tmp/text" 2>&1 || { cat "$tmp/text"; fail "not intact"; }
 }
 
+# What the driver remembers of processes must leave descriptors for the next one, and for the store.
+many_writers() {
+	local i
+	for i in $(seq 150); do
+		bash -c 'echo "$2" >>"$1"' - "$logs/many" "$i"
+	done
+	equal "writers that are not known" 0 \
+		"$("$BUILD/inkfs" log "$store" --path /many --kind APPEND | grep -vc ' actor=')"
+}
+
 sixty_four_descriptors() {
 	new_small_segments
 	(ulimit -n 64 && exec "$BUILD/mount.inkfs" "$store" "$logs")
+	many_writers
 	work
 	is_intact
 	(($(find "$store/log" -name '*.seg' | wc -l) > 70)) || fail "too few segments to prove anything"

@@ -24,6 +24,7 @@ it_is_hidden_and_there() {
 	equal "what find sees" "$logs" "$(find "$logs")"
 	equal "names in .inkfs" "checkpoint metrics status.json vkey" "$(find "$live" -mindepth 1 -printf '%f\n' | sort | paste -sd ' ')"
 	equal "modes" "444 555" "$(stat -c %a "$live"/* "$live" | sort -u | paste -sd ' ')"
+	equal "the schema" inkfs-status/1 "$(field schema)"
 	equal "another name in it" 2 "$(stat "$live/other" 2>/dev/null; echo $((1 + $?)))"
 	[[ ! -e $logs/sub/.inkfs ]] || fail "it is in the root alone"
 	mkdir "$logs/sub"
@@ -114,6 +115,21 @@ others_see_no_secret() {
 	as_user "$BUILD/inkfs" status "$logs" >"$tmp/text" || fail "status for another user"
 	grep -q "^records " "$tmp/text" || fail "status for another user: $(cat "$tmp/text")"
 	fails "the store itself" as_user ls "$store/log"
+	fails "a name in the private folder" as_user stat "$logs/private-folder/private-name"
+	fails "its attributes" as_user getfattr -d "$logs/private-folder/private-name"
+	fails "a way round" as_user cat "$live/../private-folder/private-name"
+	# A file whose name is for all and whose bytes are not.
+	(umask 077 && echo "private-content" >"$logs/sesame")
+	for attribute in seq digest sealed records; do
+		[[ -n $(getfattr --only-values -n "user.inkfs.$attribute" "$logs/sesame" 2>/dev/null) ]] || fail "$attribute"
+		fails "$attribute of a closed file" as_user getfattr -n "user.inkfs.$attribute" "$logs/sesame"
+	done
+	fails "bytes of a closed file" as_user cat "$logs/sesame"
+	# Nor by being refused: what was tried is told to nobody here.
+	fails "removed" as_user rm -f "$logs/sesame"
+	fails "removed" rm -f "$logs/private-folder/private-name"
+	as_user cat "$live"/* >"$tmp/seen"
+	fails "it tells what was tried" grep -qE "private|sesame" "$tmp/seen"
 	# A root that is closed to others closes this, too.
 	chmod 700 "$logs"
 	fails ".inkfs of a closed root" as_user cat "$live/vkey"
