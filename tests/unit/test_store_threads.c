@@ -170,6 +170,7 @@ static void run_writers(struct ink_options *options)
 {
 	char dir[PATH_MAX], path[PATH_MAX];
 	struct writer writers[WRITERS + 3];
+	struct ink_status status;
 	pthread_t lookers[2];
 	struct run run = { 0 };
 
@@ -198,6 +199,9 @@ static void run_writers(struct ink_options *options)
 		pthread_join(lookers[i], NULL);
 	assert_int_equal(run.failures, 0);
 	count_lines(&run, writers);
+	ink_status(run.store, &status);
+	assert_true(status.segment_count >
+		    rounds(5)); /* segments were begun and finished under them */
 	trial_close(run.store);
 	assert_verifies(path, true);
 	run.store = trial_open(path, options);
