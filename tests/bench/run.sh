@@ -39,6 +39,7 @@ only=
 output=$BUILD/bench
 is_strict=
 is_readme=
+is_reported=
 
 tmp=
 raw=
@@ -293,7 +294,7 @@ cpu_ns_of() { # PID
 # Ten lines a second as a build prints them, in real time; what the driver takes is then for the
 # fraction of ten minutes that was replayed.
 idle_measure() {
-	local seconds=$((60 / divisor)) before after
+	local seconds=$((divisor < 60 ? 60 / divisor : 1)) before after
 	[[ -n $has_inkfs ]] || return 0
 	inkfs_start inkfs "$tmp/idle.store"
 	before=$(cpu_ns_of "${pids[inkfs]}")
@@ -315,6 +316,24 @@ round_measure() {
 	((round > 0)) || return 0
 	! is_chosen read || read_measure
 	extras_measure
+}
+
+# --- the end ---------------------------------------------------------------------------------------
+
+report() {
+	is_reported=yes
+	tests/bench/report.py $is_strict --disk "$output" --output "$output/results" "$raw" || failed=1
+}
+
+# A run that breaks off still shows what it has measured, but not in the README.
+# shellcheck disable=SC2317 # called by the trap
+finish() { # EXIT-CODE
+	local code=$1
+	if ((code != 0)) && [[ -z $is_reported && -s $raw ]]; then
+		complain "broken off in round $round; what was measured until then:"
+		report || true
+	fi
+	candidates_clean "$code"
 }
 
 # --- main --------------------------------------------------------------------------------------
@@ -352,7 +371,7 @@ mkdir -p "$output"
 output=$(realpath "$output")
 tmp=$(mktemp -d "$output/run.XXXXXX")
 raw=$output/raw.jsonl
-trap 'candidates_clean "$?"' EXIT
+trap 'finish "$?"' EXIT
 trap 'exit 130' HUP INT TERM
 : >"$raw"
 
@@ -381,7 +400,7 @@ done
 round=1
 ! is_chosen cpu || idle_measure
 
-tests/bench/report.py $is_strict --disk "$output" --output "$output/results" "$raw" || failed=1
+report
 if [[ -n $is_readme ]]; then
 	cp "$output"/results.{json,svg} tests/bench/
 	tests/bench/report.py --readme README.md --from tests/bench/results.json >/dev/null

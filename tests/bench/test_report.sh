@@ -73,7 +73,8 @@ fi
 expect "$dir/err" "no row was measured"
 
 # A reason that belongs to no row would never be seen.
-INKFS=/nowhere/inkfs BENCH_DIVISOR=1 python3 - <<'END' || fail "missed.txt names rows that there are not"
+INKFS=/nowhere/inkfs BENCH_DIVISOR=1 BENCH_ROUND=0 BENCH_DIR=/nowhere BENCH_STORE=/nowhere/store \
+	BENCH_LARGE_STORE=/nowhere/large BENCH_FILE=/nowhere/file python3 - <<'END' || fail "missed.txt names rows that there are not"
 import readme, rows, subprocess, glob, json, sys
 
 for program in glob.glob("extra/*"):
