@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "note.h"
 
+#include <assert.h>
 #include <sodium.h>
 #include <stdio.h>
 
@@ -71,7 +72,8 @@ static bool key_name_is_valid(struct ink_str name)
 		return false;
 	for (size_t at = 0, step; at < name.size; at += step) {
 		step = utf8_size(p + at, name.size - at);
-		if (step == 0 || is_space(p + at, step))
+		assert(step > 0); /* is_text() has seen it */
+		if (is_space(p + at, step))
 			return false;
 	}
 	return true;
@@ -116,7 +118,7 @@ static bool base64_decode(struct ink_str base64, uint8_t *ret_bytes, size_t size
 	char again[sodium_base64_ENCODED_LEN(NOTE_SIGNATURE_SIZE_MAX,
 					     sodium_base64_VARIANT_ORIGINAL)];
 
-	if (base64.size == 0 || base64.size >= sizeof(again))
+	if (base64.size >= sizeof(again))
 		return false;
 	for (uint32_t i = 0; i < base64.size; i++) {
 		if (base64.data[i] == '\0' || !strchr(digits, base64.data[i]))
@@ -199,7 +201,8 @@ enum ink_err note_parse(const void *data, size_t size, struct note *ret_note)
 	split = memrchr(p, '\n', size - 1);
 	while (split && split > p && split[-1] != '\n')
 		split = memrchr(p, '\n', (size_t)(split - p));
-	if (!split || split < p + 2) /* the text has a line at least */
+	if (!split ||
+	    split < p + 2) /* the text has a line at least; behind it there is one, as the last byte ends it */
 		return INK_ERR_INVALID;
 	note.text = (struct ink_str){ p, (uint32_t)(split - p) };
 	rest = (struct ink_str){ split + 1, (uint32_t)(p + size - split - 1) };
@@ -212,8 +215,6 @@ enum ink_err note_parse(const void *data, size_t size, struct note *ret_note)
 			return INK_ERR_INVALID;
 		note.lines[note.line_count++] = parsed;
 	}
-	if (note.line_count == 0)
-		return INK_ERR_INVALID;
 	*ret_note = note;
 	return INK_OK;
 }

@@ -57,7 +57,6 @@ SOURCES = {
     "note.c": ("ge", ""),
     "lmdb_read.c": ("g", ""),
     "lmdb_read_file.c": ("g", ""),
-    "lmdb_read_check.c": ("g", ""),
     "verify_epoch.c": ("r", ""),
     "verify_lost.c": ("re", "is_named"),
     "succession.c": ("ge", ""),

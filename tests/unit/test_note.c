@@ -188,6 +188,89 @@ static void what_is_not_a_note_is_refused(void **state)
 	assert_err(INK_ERR_INVALID, parse("a\n\n" DASH "n AAAAAAA=\n" DASH "n AAAAAAA=\n"));
 }
 
+static void names_may_be_of_any_letters_but_spaces(void **state)
+{
+	static const char *const good[] = { "\xc3\xa0",        "\xc2\xb5",     "\xc2\x84",
+					    "\xe2\x82\xac",    "\xe1\x9a\x81", "\xe2\x80\x8b",
+					    "\xf0\x9f\x98\x80" };
+	static const char *const bad[] = { "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80",
+					   "\xe2\x80\x80", "\xe2\x80\x8a", "\xe2\x80\xa8",
+					   "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f",
+					   "\xe3\x80\x80", "\x7f\xe2\x80" };
+	char text[64];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(good); i++) {
+		snprintf(text, sizeof(text), "a\n\n" DASH "n%sm AAAAAAA=\n", good[i]);
+		if (parse(text) != INK_OK)
+			fail_msg("refused: %zu", i);
+	}
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		snprintf(text, sizeof(text), "a\n\n" DASH "n%sm AAAAAAA=\n", bad[i]);
+		if (parse(text) != INK_ERR_INVALID)
+			fail_msg("taken: %zu", i);
+	}
+}
+
+static void numbers_and_hashes_have_one_spelling(void **state)
+{
+	static const char *const bad_numbers[] = { "",
+						   "00",
+						   "01",
+						   "-1",
+						   "1x",
+						   "1:",
+						   "1/",
+						   "184467440737095516150",
+						   "18446744073709551616",
+						   "99999999999999999999" };
+	static const char hash[] = "if9iql/LmN7OnpoR6VNr+xJsxqKUY1F168hRyghCNxI=";
+	uint8_t bytes[INK_HASH_SIZE];
+	uint64_t value;
+
+	(void)state;
+	assert_true(text_decode_u64(str_of("18446744073709551615", 20), &value));
+	assert_true(value == UINT64_MAX);
+	for (size_t i = 0; i < COUNT_OF(bad_numbers); i++)
+		assert_false(text_decode_u64(str_of(bad_numbers[i], 32), &value));
+	assert_ok(hash_decode_base64(str_of(hash, 64), bytes));
+	for (size_t at = 0; at < sizeof(hash) - 1; at++) {
+		static const char wrong[] = { 0, '\n', ' ', '-', '_', '=', (char)0xc1 };
+
+		for (size_t i = 0; i < sizeof(wrong); i++) {
+			char text[sizeof(hash)];
+
+			memcpy(text, hash, sizeof(text));
+			if (text[at] == wrong[i])
+				continue;
+			text[at] = wrong[i];
+			assert_err(INK_ERR_INVALID,
+				   hash_decode_base64((struct ink_str){ text, sizeof(hash) - 1 },
+						      bytes));
+		}
+	}
+}
+
+static void a_line_or_an_origin_that_is_too_long_is_refused(void **state)
+{
+	static const char root[] = "if9iql/LmN7OnpoR6VNr+xJsxqKUY1F168hRyghCNxI=";
+	char text[8192] = "a\n\n" DASH "n ";
+	struct checkpoint checkpoint;
+
+	(void)state;
+	memset(text + strlen(text), 'A', 5600);
+	strcat(text, "\n");
+	assert_err(INK_ERR_INVALID, parse(text));
+	for (size_t size = CHECKPOINT_ORIGIN_SIZE_MAX; size <= CHECKPOINT_ORIGIN_SIZE_MAX + 1;
+	     size++) {
+		memset(text, 'o', size);
+		snprintf(text + size, sizeof(text) - size, "\n1\n%s\n", root);
+		assert_int_equal(checkpoint_decode(str_of(text, sizeof(text)), &checkpoint) ==
+					 INK_OK,
+				 size == CHECKPOINT_ORIGIN_SIZE_MAX);
+	}
+}
+
 static void sixteen_lines_are_read_and_no_more(void **state)
 {
 	char text[1024] = "a\n\n";
@@ -241,6 +324,9 @@ int main(void)
 		cmocka_unit_test(no_changed_bit_of_a_checkpoint_passes),
 		cmocka_unit_test(a_known_key_with_a_bad_signature_is_told_from_an_unknown_key),
 		cmocka_unit_test(what_is_not_a_note_is_refused),
+		cmocka_unit_test(names_may_be_of_any_letters_but_spaces),
+		cmocka_unit_test(numbers_and_hashes_have_one_spelling),
+		cmocka_unit_test(a_line_or_an_origin_that_is_too_long_is_refused),
 		cmocka_unit_test(sixteen_lines_are_read_and_no_more),
 		cmocka_unit_test(what_is_not_a_checkpoint_is_refused),
 	};
