@@ -480,6 +480,29 @@ craft(INTACT, "REKEY")(lambda s: change_key(s, Kind.REKEY, 9, s.w.log_key))
 craft(BAD, "REKEY by the seal key")(lambda s: change_key(s, Kind.REKEY, 9, s.w.seal_key))
 
 
+def segment_header(title: str, at: int, data: bytes) -> None:
+    """A second segment whose header, sound in itself, says @data at @at."""
+    def rule(s: Session) -> None:
+        s.w.rotate()
+        head = s.w.segments[-1]
+        head[at:at + len(data)] = data
+        head[96:128] = sha256(bytes(head[:96]))
+        s.append(3, 4, b"behind")
+    craft(BAD, f"a segment of {title}")(rule)
+
+
+segment_header("another number", 12, u32(7))
+segment_header("another first record", 16, u64(2))
+segment_header("another record before", 40, b"x" * 32)
+
+
+@craft(BAD, "a segment larger than GENESIS allows")
+def _oversize(s: Session) -> None:
+    s.w.segment_size *= 4
+    for offset in range(3):
+        s.append(3, 4 + (offset << 20), bytes(1 << 20))
+
+
 class FirstWrong:
     """A key whose first signature is somebody else's."""
 

@@ -30,7 +30,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 WORK = os.path.join(TOP, "build-mutate")
-TIME_LIMIT_S = 600
+TIME_LIMIT_S = 240
 JOBS = 2
 
 REPORTS = ("report_file", "report_record", "report_place", "report_index", "report_foreign",
@@ -277,20 +277,20 @@ def prepare(sources, count):
         raise SystemExit(built.stdout)
 
 
-def try_test(test, **switches):
+def try_test(test, limit_s=TIME_LIMIT_S, **switches):
     """What failed, or None."""
     build = os.path.join(WORK, "build")
     with tempfile.TemporaryDirectory(prefix="mutate-") as scratch:
         environment = dict(os.environ, BUILD=build, INKFS=build + "/inkfs", TEST_TMPDIR=scratch,
                            INKFS_TEST_SEED="1", INKFS_TEST_ROUNDS="10", INKFS_TEST_ONE_THREAD="1", AGREE_EVERY="40",
-                           TEST_TIMEOUT=str(TIME_LIMIT_S), PATH=build + ":" + os.environ["PATH"], **switches)
+                           TEST_TIMEOUT=str(int(limit_s)), PATH=build + ":" + os.environ["PATH"], **switches)
         command = ["build/tests/" + test]
         if test.endswith(".sh"):
             command = ["tests/run.sh", "--only", test]
         elif test == "tamper/test_attacks":
             command.append("--library")
         try:
-            ended = run(command, env=environment, timeout=TIME_LIMIT_S)
+            ended = run(command, env=environment, timeout=limit_s)
         except subprocess.TimeoutExpired:
             return "%s: does not end" % test
     if ended.returncode in (0, 77):
@@ -324,8 +324,8 @@ def watch_tests(count):
 def attempt(number, seen_by):
     """What goes red without check @number, or None; and how many tests were asked."""
     able = sorted((seconds, test) for test, (seconds, seen) in seen_by.items() if number in seen)
-    for _, test in able:
-        failed = try_test(test, MUTANT=str(number))
+    for seconds, test in able:
+        failed = try_test(test, 20 + 5 * seconds, MUTANT=str(number))
         if failed:
             return failed, len(able)
     return None, len(able)
