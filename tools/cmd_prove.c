@@ -25,6 +25,24 @@ struct prove_args {
 
 /* --- options ------------------------------------------------------------------------------------ */
 
+/* "N" or "N-M". */
+static bool parse_range(const char *text, uint64_t *ret_first, uint64_t *ret_last)
+{
+	const char *dash = strchr(text, '-');
+	char first[24];
+
+	if (!dash) {
+		*ret_last = 0;
+		return parse_u64(text, ret_first) && (*ret_last = *ret_first, true);
+	}
+	if ((size_t)(dash - text) >= sizeof(first))
+		return false;
+	memcpy(first, text, (size_t)(dash - text));
+	first[dash - text] = '\0';
+	return parse_u64(first, ret_first) && parse_u64(dash + 1, ret_last) &&
+	       *ret_first <= *ret_last;
+}
+
 static bool parse_args(int argc, char **argv, struct prove_args *args)
 {
 	static const struct option longs[] = { { "seq", required_argument, NULL, 's' },
@@ -36,6 +54,7 @@ static bool parse_args(int argc, char **argv, struct prove_args *args)
 					       { "bare", no_argument, NULL, 'b' },
 					       { "context", no_argument, NULL, 'x' },
 					       { 0 } };
+	uint64_t first, last;
 	int option;
 
 	while ((option = next_option(argc, argv, ":o:", longs)) != -1) {
@@ -60,6 +79,11 @@ static bool parse_args(int argc, char **argv, struct prove_args *args)
 			    "name one: a PATH, --seq, --grep TEXT, or --grep TEXT and a PATH");
 		return false;
 	}
+	if (args->seqs && !parse_range(args->seqs, &first, &last)) {
+		usage_error("prove", "'%s' is no record's number, nor a range of them as 7-9",
+			    args->seqs);
+		return false;
+	}
 	if (args->checkpoint && args->keys_dir) {
 		usage_error("prove", "--keys has no use with --checkpoint: nothing is signed");
 		return false;
@@ -69,24 +93,6 @@ static bool parse_args(int argc, char **argv, struct prove_args *args)
 		return false;
 	}
 	return true;
-}
-
-/* "N" or "N-M". */
-static bool parse_range(const char *text, uint64_t *ret_first, uint64_t *ret_last)
-{
-	const char *dash = strchr(text, '-');
-	char first[24];
-
-	if (!dash) {
-		*ret_last = 0;
-		return parse_u64(text, ret_first) && (*ret_last = *ret_first, true);
-	}
-	if ((size_t)(dash - text) >= sizeof(first))
-		return false;
-	memcpy(first, text, (size_t)(dash - text));
-	first[dash - text] = '\0';
-	return parse_u64(first, ret_first) && parse_u64(dash + 1, ret_last) &&
-	       *ret_first <= *ret_last;
 }
 
 /* --- what is to be proved ------------------------------------------------------------------------ */
@@ -154,10 +160,8 @@ static bool select_file(const struct prove_args *args, struct selection *selecti
 static bool select_run(const struct prove_args *args, struct selection *selection,
 		       struct ink_evidence_request *request)
 {
-	if (!parse_range(args->seqs, &request->first, &request->last)) {
-		complain("'%s' is no record's number, nor a range of them as 7-9", args->seqs);
-		return false;
-	}
+	if (!parse_range(args->seqs, &request->first, &request->last))
+		return false; /* said already */
 	request->claim = INK_CLAIM_RUN;
 	return selection_add_run(selection, request->first, request->last);
 }

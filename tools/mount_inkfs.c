@@ -72,6 +72,19 @@ static const char usage_text[] =
 	"example:\n"
 	"  mount.inkfs /srv/ci-log /mnt/log -o seal=write\n";
 
+/* Names are others'; what could drive a terminal, or make two lines of one, is not passed on. */
+static void make_safe(char *line)
+{
+	for (unsigned char *p = (unsigned char *)line; *p; p++) {
+		bool is_c1 = p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0;
+
+		if (is_c1)
+			*p++ = '?';
+		if (is_c1 || *p < ' ' || *p == 0x7f)
+			*p = '?';
+	}
+}
+
 INK_PRINTF(2, 3) static void say(int level, const char *format, ...)
 {
 	char line[INK_ERROR_TEXT_SIZE + PATH_MAX + 256];
@@ -80,6 +93,7 @@ INK_PRINTF(2, 3) static void say(int level, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
+	make_safe(line);
 	if (out.is_daemon)
 		syslog(level, "%s", line);
 	else if (out.report_fd >= 0)
@@ -100,13 +114,16 @@ static void hear_fuse(int level, const char *line)
 /* While opening, in the main thread, a sentence to the parent would mean "not mounted"; later in threads of the session. */
 static void hear_damage(void *ctx, const char *text)
 {
-	size_t used = strlen(out.damage);
+	size_t used = strlen(out.damage), room = sizeof(out.damage) - used;
 
 	(void)ctx;
-	if (out.is_daemon || out.report_fd < 0)
+	if (out.is_daemon || out.report_fd < 0) {
 		say(LOG_ERR, "%s", text);
-	else
-		snprintf(out.damage + used, sizeof(out.damage) - used, "%s\n", text);
+	} else if (room > 2) {
+		snprintf(out.damage + used, room - 1, "%s", text);
+		make_safe(out.damage + used);
+		strcat(out.damage, "\n");
+	}
 }
 
 /* What goes wrong inside the store while it is mounted; before that, the parent waits for one word only. */
@@ -121,7 +138,7 @@ static void hear_store(void *ctx, bool is_over, const char *text)
 
 static int fail_usage(const char *text)
 {
-	fprintf(stderr, "mount.inkfs: %s; 'mount.inkfs --help' shows how\n", text);
+	say(LOG_ERR, "%s; 'mount.inkfs --help' shows how", text);
 	return EXIT_USAGE;
 }
 
@@ -150,7 +167,7 @@ static void on_ready(void *ctx)
 	leave_terminal();
 	out.is_daemon = true;
 	if (out.damage[0])
-		say(LOG_ERR, "%s", out.damage);
+		syslog(LOG_ERR, "%s", out.damage);
 	(void)!write(out.report_fd, &byte, 1);
 	(void)!write(out.report_fd, out.damage, strlen(out.damage));
 	close(out.report_fd);

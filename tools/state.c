@@ -41,10 +41,21 @@ static bool parse(struct state *state, char *text)
 	       copy_word(state->host, sizeof(state->host), words[5]);
 }
 
+/* Anything but a file reads as empty: a pipe would keep us waiting. */
+static FILE *open_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+
+	if (fd >= 0 && !file)
+		close(fd);
+	return file;
+}
+
 bool state_load(struct state *state, const char *path)
 {
 	char text[LINE_SIZE_MAX + 1] = "";
-	FILE *file = fopen(path, "re");
+	FILE *file = open_file(path);
 
 	*state = (struct state){ .path = path };
 	if (!file && errno == ENOENT)

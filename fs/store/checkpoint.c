@@ -78,6 +78,13 @@ static enum ink_err log_read(struct walk *walk, const char *path, bool is_live,
 		}
 		if (step == WALK_RECORD && !log_take(log, &walk->record))
 			return not_sound(path, log->tree.size, error);
+		if (step == WALK_BAD && walk->fault == WALK_SEGMENT_NONE && log->tree.size == 0)
+			return error_set(error, INK_ERR_FOREIGN,
+					 "%s: no inkfs store: there is no log/0000000000.seg in it",
+					 path);
+		if (step == WALK_BAD &&
+		    (walk->fault == WALK_SEGMENT_FOREIGN || walk->fault == WALK_FOREIGN))
+			return error_newer(error, path);
 		/* What is being written just now may look like anything. */
 		if (step == WALK_BAD && !is_live)
 			return not_sound(path, log->tree.size, error);

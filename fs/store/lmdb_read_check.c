@@ -387,22 +387,26 @@ enum ink_err lmdb_check(const struct io *io, const char *path, enum lmdb_check_s
 			const char **ret_damage)
 {
 	struct lmdb_file file;
-	bool is_current = true;
-	enum ink_err err;
+	bool has_meta = false, is_current;
+	enum ink_err err = INK_OK;
 
 	for (unsigned i = 0; i < TRY_COUNT_MAX; i++) {
 		err = lmdb_open(io, path, false, 0, &file);
-		if (err == INK_OK)
+		has_meta = err == INK_OK;
+		if (has_meta)
 			err = lmdb_check_file(&file, scope);
-		/* A meta page half written, or pages that two further commits have taken. */
-		if (err == INK_ERR_DAMAGED && lmdb_is_current(&file, &is_current) != INK_OK)
+		is_current = has_meta;
+		/* Pages that two further commits have taken. */
+		if (has_meta && err == INK_ERR_DAMAGED &&
+		    lmdb_is_current(&file, &is_current) != INK_OK)
 			is_current = true;
 		*ret_damage = file.damage;
 		lmdb_close(&file);
 		if (err != INK_ERR_DAMAGED || is_current)
 			return err;
 	}
-	return INK_OK;
+	/* A meta page may be half written for a moment, not five times in a row. */
+	return has_meta ? INK_OK : err;
 }
 
 enum ink_err lmdb_value_may_go(struct lmdb_cursor *cursor, const void *key, size_t key_size)
