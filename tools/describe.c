@@ -121,6 +121,27 @@ static void describe_recovery(struct fields *fields, const struct ink_header *he
 		describe_lost(fields, header->seq, i, &body->lost[i]);
 }
 
+enum { CONTAINER_ID_SIZE = 64 };
+
+/* The last 64 hexadecimal digits in a row: so Docker, Podman, containerd and CRI-O name the groups of their containers. */
+static struct ink_str container_of(struct ink_str cgroup)
+{
+	struct ink_str container = { cgroup.data, 0 };
+	uint32_t run = 0;
+
+	for (uint32_t i = 0; i <= cgroup.size; i++) {
+		if (i < cgroup.size && strchr("0123456789abcdef", cgroup.data[i]) &&
+		    cgroup.data[i] != '\0') {
+			run++;
+			continue;
+		}
+		if (run == CONTAINER_ID_SIZE)
+			container = (struct ink_str){ cgroup.data + i - run, run };
+		run = 0;
+	}
+	return container;
+}
+
 static void describe_actor(struct fields *fields, const struct ink_header *header,
 			   const struct ink_body_actor *body)
 {
@@ -141,6 +162,8 @@ static void describe_actor(struct fields *fields, const struct ink_header *heade
 		fields_str(fields, "exe", body->exe);
 	if (body->known & INK_KNOWN_CGROUP)
 		fields_str(fields, "cgroup", body->cgroup);
+	if (container_of(body->cgroup).size > 0)
+		fields_str(fields, "container", container_of(body->cgroup));
 	if (body->ci_system.size > 0)
 		fields_str(fields, "ci", body->ci_system);
 	for (uint16_t i = 0; i < body->ci_count; i++) {

@@ -141,6 +141,10 @@ static void the_container_is_told_by_its_group(void **state)
 {
 	char root[PATH_MAX], outer[PATH_MAX + 64], inner[PATH_MAX + 160];
 	int fd = open_new("container", O_WRONLY | O_APPEND);
+	const char *argv[] = { "sh", "-c",
+			       "inkfs log \"$0\" --kind ACTOR | grep -q 'container=" CONTAINER
+			       "\\( \\|$\\)'",
+			       mounted.store, NULL };
 	const struct ink_body_actor *actor;
 	struct seen_list list;
 	pid_t writer = 0;
@@ -165,6 +169,7 @@ static void the_container_is_told_by_its_group(void **state)
 	assert_true(actor->known & INK_KNOWN_CGROUP);
 	assert_true(holds(actor->cgroup, "/docker-" CONTAINER ".scope"));
 	seen_free(&list);
+	assert_int_equal(run_program(argv), 0);
 }
 
 static void *write_when_alone(void *ctx)
