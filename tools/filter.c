@@ -168,14 +168,23 @@ bool filter_has_time(const struct filter *filter, const struct ink_header *heade
 	       (!filter->has_until || header->wall_ns <= filter->until_ns);
 }
 
-bool filter_asks_actor(const struct filter *filter)
+static bool asks_actor(const struct filter *filter)
 {
 	return filter->processes.count > 0 || filter->jobs.count > 0;
 }
 
+bool filter_needs_actor(const struct filter *filter)
+{
+	bool takes_unknown = false;
+
+	for (size_t i = 0; i < filter->jobs.count; i++)
+		takes_unknown |= strcmp(filter->jobs.words[i], JOB_NONE) == 0;
+	return filter->processes.count > 0 || (filter->jobs.count > 0 && !takes_unknown);
+}
+
 bool filter_asks_caller(const struct filter *filter)
 {
-	return filter->uid_count > 0 || filter_asks_actor(filter);
+	return filter->uid_count > 0 || asks_actor(filter);
 }
 
 static bool has_uid(const struct filter *filter, uint32_t uid)
@@ -207,8 +216,10 @@ static bool has_process(const struct filter *filter, const struct replay_actor *
 
 static bool has_job(const struct filter *filter, const struct replay_actor *actor)
 {
-	for (size_t i = 0; actor && i < filter->jobs.count; i++) {
-		if (job_matches(actor, filter->jobs.words[i]))
+	for (size_t i = 0; i < filter->jobs.count; i++) {
+		const char *word = filter->jobs.words[i];
+
+		if (actor ? job_matches(actor, word) : strcmp(word, JOB_NONE) == 0)
 			return true;
 	}
 	return filter->jobs.count == 0;
@@ -274,5 +285,5 @@ bool filter_has_caller(struct filter *filter, struct replay *replay,
 		return false;
 	if (!has_uid(filter, header->uid) && !has_login(filter, replay_actor(replay, actor)))
 		return false;
-	return !filter_asks_actor(filter) || filter_has_actor(filter, replay, actor);
+	return !asks_actor(filter) || filter_has_actor(filter, replay, actor);
 }

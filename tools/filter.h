@@ -71,7 +71,8 @@ enum filter_option {
 	"  --user USER     by this user: a number, or a name of this machine; his login counts too, so that\n"   \
 	"                  sudo does not hide him\n"                                                             \
 	"  --process P     by this process: a pid, or a pattern for its name or, with a slash, its program\n"    \
-	"  --job PATTERN   in this CI job: 'SYSTEM/IDENTIFIER' as blame shows it, or any identifier's value\n"   \
+	"  --job PATTERN   in this CI job: 'SYSTEM/IDENTIFIER' as blame shows it, or any identifier's value;\n"  \
+	"                  '-': in none, as far as is known\n"                                                   \
 	"                  (each of these and --path may be given several times: any one will do)\n"
 
 void filter_init(struct filter *filter);
@@ -92,8 +93,8 @@ bool filter_has_time(const struct filter *filter, const struct ink_header *heade
 bool filter_has_caller(struct filter *filter, struct replay *replay,
 		       const struct ink_header *header);
 bool filter_has_kind(const struct filter *filter, uint8_t kind);
-/* Is there a condition on the process, so that nothing but ACTORs for which filter_has_actor() can be asked for? */
-bool filter_asks_actor(const struct filter *filter);
+/* Is nothing asked for but what processes did for which filter_has_actor()? */
+bool filter_needs_actor(const struct filter *filter);
 /* Process and job of the ACTOR record @seq. */
 bool filter_has_actor(struct filter *filter, struct replay *replay, uint64_t seq);
 /* Is there a condition on who did it? */

@@ -55,7 +55,7 @@ bool job_matches(const struct replay_actor *actor, const char *pattern)
 	const char *text = actor->ci;
 
 	if (actor->ci_system[0] == '\0')
-		return false;
+		return strcmp(pattern, JOB_NONE) == 0;
 	if (fnmatch(pattern, actor->job, 0) == 0 || fnmatch(pattern, actor->ci_system, 0) == 0)
 		return true;
 	for (unsigned i = 0; i < actor->ci_count; i++) {

@@ -15,7 +15,10 @@
  */
 void job_label(const struct ink_body_actor *actor, struct line *out);
 
-/* Does @pattern (as in the shell, fnmatch(3)) match the label, the system or any identifier's value? */
+/* What stands for no job, as a word and as a pattern. */
+#define JOB_NONE "-"
+
+/* Does @pattern (as in the shell, fnmatch(3)) match the label, the system or any identifier's value?  Or JOB_NONE. */
 bool job_matches(const struct replay_actor *actor, const char *pattern);
 
 #endif

@@ -10,7 +10,6 @@
 
 enum { PENDING_SIZE = 1 << 18 };
 
-/* A file that is shorter than it was then was begun anew (rotated). */
 static void look_at_output(struct outlet *outlet)
 {
 	const struct state *state = &outlet->state;
@@ -99,6 +98,20 @@ bool outlet_flush(struct outlet *outlet)
 	return keep_state(outlet, outlet->signed_next, outlet->signed_leaf);
 }
 
+/*
+ * A file that is shorter than it was then was begun anew (rotated).  The state must say so before anything is printed: it
+ * is from this size on that a later run leaves out what stands there.
+ */
+static bool note_shorter(struct outlet *outlet)
+{
+	struct state *state = &outlet->state;
+
+	if (!outlet->is_file || !state->is_found || outlet->output_size >= state->output_size)
+		return true;
+	state->output_size = outlet->output_size;
+	return state_keep(state);
+}
+
 bool outlet_begin(struct outlet *outlet, const char *heading, uint64_t next_seq,
 		  const uint8_t leaf[static INK_HASH_SIZE])
 {
@@ -113,6 +126,8 @@ bool outlet_begin(struct outlet *outlet, const char *heading, uint64_t next_seq,
 			 state->path, state->next_seq);
 		return false;
 	}
+	if (!note_shorter(outlet))
+		return false;
 	if (heading && (!state->is_found || state->output_size == 0)) {
 		line_puts(&outlet->line, heading);
 		outlet->signed_size = outlet->line.size;

@@ -119,7 +119,7 @@ static bool find_first(struct records *records, struct filter *filter, uint64_t 
 							    : filter->since_ns - SLACK_NS,
 						    &seq))
 		return false;
-	if (filter_asks_actor(filter) && !find_actor(records, filter, &actor_seq))
+	if (filter_needs_actor(filter) && !find_actor(records, filter, &actor_seq))
 		return false;
 	seq = seq > actor_seq ? seq : actor_seq;
 	*ret_seq = seq > filter->from_seq ? seq : filter->from_seq;
@@ -194,8 +194,10 @@ bool records_open(struct records *records, const char *store_path, struct filter
 		return false;
 	if (options->is_unverified)
 		ink_reader_skip_digests(records->reader);
+	if (options->is_following || ink_store_is_locked(store_path))
+		ink_reader_beside_writer(records->reader);
 	if (!options->is_scan &&
-	    (filter->from_seq > 0 || filter->has_since || filter_asks_actor(filter))) {
+	    (filter->from_seq > 0 || filter->has_since || filter_needs_actor(filter))) {
 		is_good = open_within(records, filter, options->is_continued);
 	} else {
 		records->replay = replay_open();

@@ -8,10 +8,15 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
+
+/* A writer that is not let run for so long, in the middle of a write, is given up. */
+enum { BODY_WAIT_MS = 5000 };
 
 struct ink_reader {
 	struct walk walk;
 	bool is_at_end;
+	bool is_beside_writer;
 	struct walk_ahead *ahead;
 };
 
@@ -89,9 +94,54 @@ void ink_reader_skip_digests(struct ink_reader *reader)
 	reader->walk.skips_digests = true;
 }
 
+void ink_reader_beside_writer(struct ink_reader *reader)
+{
+	reader->is_beside_writer = true;
+}
+
 bool ink_reader_is_at_end(const struct ink_reader *reader)
 {
 	return reader->is_at_end;
+}
+
+/* Is anything written behind the record at hand?  Then that one is as whole as it will ever be. */
+static enum ink_err has_successor(struct walk *walk, bool *ret_has)
+{
+	uint64_t end = walk->pos + frame_size(walk->record.header.body_size);
+	const uint8_t *bytes;
+	size_t size;
+	enum ink_err err;
+
+	walk->window_size = 0;
+	err = walk_need(walk, end, FRAME_OFF_BODY, &bytes, &size);
+	*ret_has = err == INK_OK && !bytes_are_zero(bytes, size);
+	return err;
+}
+
+static bool is_torn(const struct walk *walk, enum walk_step step)
+{
+	return step == WALK_BAD && walk->fault == WALK_DIGEST && !walk->record.is_erased;
+}
+
+/* The head of the last record can be seen before its body is written. */
+static enum ink_err wait_for_body(struct walk *walk, enum walk_step *step)
+{
+	static const struct timespec pause = { .tv_nsec = 1000000 };
+	bool has_successor_now = false;
+	enum ink_err err = INK_OK;
+
+	walk->ahead = NULL;
+	for (unsigned i = 0; i < BODY_WAIT_MS && is_torn(walk, *step) && !has_successor_now; i++) {
+		if (i > 0)
+			nanosleep(&pause, NULL);
+		err = has_successor(walk, &has_successor_now);
+		walk->window_size = 0;
+		if (err == INK_OK)
+			err = walk_next(walk, step);
+		if (err != INK_OK)
+			return err;
+	}
+	return INK_OK;
 }
 
 enum ink_err ink_reader_next(struct ink_reader *reader, const struct ink_record **ret_record)
@@ -100,6 +150,8 @@ enum ink_err ink_reader_next(struct ink_reader *reader, const struct ink_record 
 	enum walk_step step;
 	enum ink_err err = walk_next(walk, &step);
 
+	if (err == INK_OK && reader->is_beside_writer && is_torn(walk, step))
+		err = wait_for_body(walk, &step);
 	if (err != INK_OK)
 		return err;
 	*ret_record = NULL;

@@ -195,6 +195,23 @@ static enum ink_err replay(struct recovery *r)
 	return step == WALK_END ? end_at_end(r) : end_at_fault(r, walk_fault_text(r->walk.fault));
 }
 
+/*
+ * A writer goes on while somebody only reads: what was no record when it was looked at may be whole, and signed, when what
+ * lies behind it is.  Damage is still there at a second look, and nothing was read beyond it.
+ */
+static enum ink_err replay_beside_writer(struct recovery *r)
+{
+	uint64_t seen;
+	enum ink_err err;
+
+	do {
+		seen = catalog_head(r->catalog)->record_count;
+		r->walk.window_size = 0;
+		err = replay(r);
+	} while (err == INK_ERR_DAMAGED && catalog_head(r->catalog)->record_count > seen);
+	return err;
+}
+
 enum ink_err recover(const struct recover_options *options, struct index *index,
 		     struct catalog *catalog, struct recover_result *ret_result,
 		     struct ink_error *ret_error)
@@ -215,9 +232,13 @@ enum ink_err recover(const struct recover_options *options, struct index *index,
 	snprintf(r.lost_dir, sizeof(r.lost_dir), "%.*s/lost", PATH_MAX - 80, options->path);
 	if (walk_open(&r.walk, r.io, r.log_dir) != INK_OK)
 		return error_io(ret_error, r.log_dir, "cannot read the log");
-	err = options->is_read_only ? INK_OK : recover_sync_segments(&r);
-	if (err == INK_OK)
-		err = replay(&r);
+	if (options->is_read_only) {
+		err = replay_beside_writer(&r);
+	} else {
+		err = recover_sync_segments(&r);
+		if (err == INK_OK)
+			err = replay(&r);
+	}
 	walk_close(&r.walk);
 	ret_result->durable_size = durable_size(&r);
 	ret_result->unsealed_count =

@@ -38,6 +38,12 @@ INK_API void ink_reader_hash_ahead(struct ink_reader *reader);
 INK_API void ink_reader_skip_digests(struct ink_reader *reader);
 
 /*
+ * The store is being written, or will be: a last record whose body is not what its header says is waited for, up to some
+ * seconds, before it is called damaged.
+ */
+INK_API void ink_reader_beside_writer(struct ink_reader *reader);
+
+/*
  * The next record, from GENESIS on (or from behind the last ink_reader_seek()).  Header checksum, leaf, chain and
  * digest are checked.  *ret_record is NULL at the end of the log: no more bytes, or only bytes that are no
  * record that continues the chain.  A record that the chain holds but whose body is not what was recorded comes

@@ -35,6 +35,8 @@ shows "9 10 " --process cc --process 'ma?e' --kind APPEND --path /jobs
 shows "9 10 11 " --job gitlab/17 --kind APPEND
 shows "9 10 11 " --job 17 --kind APPEND
 shows "" --job 18
+shows "" --job -
+shows "4 5 6 7 8 9 10 11 12 13 14 15 16 17 " --job - --job gitlab
 shows "9 10 " --from 9 --path '/jobs/*' --kind APPEND
 shows "9 10 11 " --since "$(time_of 9)" --until "$(time_of 11)"
 shows "19 20 " --since "$(time_of 19)"
@@ -153,7 +155,13 @@ is_in_order() { # FILE COUNT: records 0 to COUNT - 1, each once
 run 0 "$inkfs" init live --origin a --segment-size 2M
 "$inkfs" log live --follow --json >followed 2>follow.err &
 follower=$!
-./mkstore live many=20000
+./mkstore live many=12000 sealed &
+writer=$!
+# Whoever looks while it is being written is never told of damage.
+while [[ -d /proc/$writer ]]; do
+	"$inkfs" log live --from 5 --to 5 >looked 2>looked.err || fail "looked while it was written: $(<looked.err)"
+done
+wait "$writer" || fail "mkstore"
 ./mkstore live rotate unclean
 [[ -d /proc/$follower ]] || fail "follow ended: $(<follow.err)"
 ./mkstore live
@@ -197,6 +205,23 @@ printf 'inkfs-state/1 60 %s %s json %s\n' "$leaf60" "$small" "$host" >state
 printf '%.20s' "$(sed -n 101p followed)" >>exported
 go_on || fail "export: $(<export.err)"
 cmp exported followed || fail "export that was killed while printing"
+
+# The output was begun anew, and what was printed to it then is not noted yet.
+go_on
+size=$(wc -c <exported)
+mv exported exported.1
+: >exported
+go_on
+read -r _ _ _ noted _ <state
+[[ $noted -eq 0 ]] || fail "a new output is noted as one of $noted bytes, it was $size"
+cp state begun
+./mkstore live pieces
+go_on
+cp exported whole
+cp begun state
+head -c 100 whole >exported
+go_on
+cmp exported whole || fail "killed while printing to a new output"
 
 # A filter that nothing met when it was last looked; then something does, further on.
 run 0 "$inkfs" init later --origin a

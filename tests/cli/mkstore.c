@@ -5,6 +5,7 @@
  *   keys=DIR   key files are there
  *   rotate     with the profile rotate, and names that change
  *   many=N     N more appends to /many
+ *   sealed     each write is signed by itself
  *   hold       when done, print "ready" and stay mounted until stdin ends
  *   unclean    die without closing
  *
@@ -175,6 +176,8 @@ int main(int argc, char **argv)
 			options.profile = INK_PROFILE_ROTATE;
 		else if (strncmp(argv[i], "many=", 5) == 0)
 			many_count = strtol(argv[i] + 5, NULL, 10);
+		else if (strcmp(argv[i], "sealed") == 0)
+			options.seal_mode = INK_SEAL_MODE_WRITE;
 		else if (strcmp(argv[i], "pieces") == 0)
 			has_pieces = true;
 		else if (strcmp(argv[i], "hold") == 0)
