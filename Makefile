@@ -155,6 +155,10 @@ soak: ## losses of power by the hundred thousand (SEEDS=, tests/soak/run.sh)
 	@+$(MAKE) --no-print-directory all soak-programs
 	@BUILD='$(BUILD)' tests/soak/run.sh
 
+.PHONY: bench-investigate
+bench-investigate: programs $(BENCHES) ## how long log, grep and blame take on ten million records
+	@BUILD='$(BUILD)' tests/bench/investigate.sh
+
 .PHONY: bench-programs soak soak-programs
 soak-programs: programs $(SOAKS)
 bench-programs: programs $(BENCHES)

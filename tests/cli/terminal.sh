@@ -24,7 +24,7 @@ is_harmless() {
 
 # mkstore gives one file a red name and a red line.
 on_terminal "$inkfs" log st
-grep -qF "$escape[1;31mDENIED" terminal || fail "no colour on a terminal"
+grep -qF "${escape}[1;31mDENIED" terminal || fail "no colour on a terminal"
 is_harmless
 # shellcheck disable=SC1003 # two backslashes
 grep -qF 'odd \x1b[31m\xff\x0a' bare || fail "the odd name: $(cat -v bare)"
@@ -33,7 +33,7 @@ for when in never auto; do
 	if grep -qF "$escape" out; then fail "colours with --color $when where there is no terminal"; fi
 done
 run 0 "$inkfs" log st --color always
-grep -qF "$escape[1;31mDENIED" out || fail "no colour with --color always"
+grep -qF "${escape}[1;31mDENIED" out || fail "no colour with --color always"
 on_terminal "$inkfs" log st --color never
 if grep -qF "$escape" terminal; then fail "colours with --color never"; fi
 for format in json csv ecs ocsf; do
@@ -58,8 +58,8 @@ done
 for command in grep blame; do
 	if [[ $command == grep ]]; then set -- grep red st; else set -- blame st "$odd"; fi
 	run 0 "$inkfs" "$@"
-	grep -qF "red $escape[31mä" out || fail "$command changes bytes where there is no terminal"
+	grep -qF "red ${escape}[31mä" out || fail "$command changes bytes where there is no terminal"
 	[[ $(wc -l <out) -eq 1 ]] || fail "$command: a name is no word"
 	on_terminal "$inkfs" "$@" --raw
-	grep -qF "red $escape[31mä" terminal || fail "$command --raw"
+	grep -qF "red ${escape}[31mä" terminal || fail "$command --raw"
 done
