@@ -188,7 +188,7 @@ enum ink_err ink_readlink(struct ink_store *store, uint64_t number, char *ret_ta
 
 	pthread_mutex_lock(&store->lock);
 	err = index_get(store->index, DB_TARGETS, key, key_u64(number, key), &value, &size);
-	if (err == INK_OK && size > INK_TARGET_SIZE_MAX)
+	if (err == INK_OK && (size < 1 || size > INK_TARGET_SIZE_MAX))
 		err = INK_ERR_DAMAGED;
 	if (err == INK_OK) {
 		memcpy(ret_target, value, size);
