@@ -20,11 +20,11 @@
 #include "merkle.h"
 #include "note.h"
 #include "succession.h"
+#include "tlog.h"
 
 enum {
 	ENTRY_SIZE = 2 + HEADER_SIZE,
 	PROGRESS_STEP = 4096,      /* records */
-	TILE_PATH_SIZE = 64,       /* "tile/entries/x001/…/000.p/255" */
 	PUBLISHED_SIZE_MAX = 65536 /* bytes of a checkpoint file */
 };
 
@@ -53,25 +53,6 @@ struct export
 
 /* --- tiles ----------------------------------------------------------------------------------- */
 
-/* "x001/x234/067" in groups of three digits; with @width, ".p/WIDTH" behind it. */
-static void tile_path(const char *level, uint64_t number, unsigned width,
-		      char ret_path[static TILE_PATH_SIZE])
-{
-	unsigned groups[8], count = 0;
-	size_t used;
-
-	do {
-		groups[count++] = (unsigned)(number % 1000);
-		number /= 1000;
-	} while (number > 0);
-	used = (size_t)snprintf(ret_path, TILE_PATH_SIZE, "tile/%s/", level);
-	while (count-- > 0)
-		used += (size_t)snprintf(ret_path + used, TILE_PATH_SIZE - used, "%s%03u%s",
-					 count > 0 ? "x" : "", groups[count], count > 0 ? "/" : "");
-	if (width < TILE_WIDTH)
-		snprintf(ret_path + used, TILE_PATH_SIZE - used, ".p/%u", width);
-}
-
 /* @end: the number of records that the file needs; up to the published size it is out in the world. */
 static enum ink_err put_file(struct export *e, const char *name, uint64_t end, struct iovec *parts,
 			     int count)
@@ -87,17 +68,17 @@ static enum ink_err put_tile(struct export *e, unsigned level)
 	struct iovec hashes = { tile->hashes, (size_t)tile->count * INK_HASH_SIZE };
 	struct iovec entries = { e->entries, (size_t)tile->count * ENTRY_SIZE };
 	uint64_t end = tile->number * TILE_WIDTH + tile->count;
-	char name[8], path[TILE_PATH_SIZE];
+	char name[8], path[TLOG_TILE_PATH_SIZE];
 	enum ink_err err;
 
 	for (unsigned i = 0; i < level; i++)
 		end *= TILE_WIDTH;
 	snprintf(name, sizeof(name), "%u", level);
-	tile_path(name, tile->number, tile->count, path);
+	tlog_tile_path(name, tile->number, tile->count, path);
 	err = put_file(e, path, end, &hashes, 1);
 	if (err != INK_OK || level > 0)
 		return err;
-	tile_path("entries", tile->number, tile->count, path);
+	tlog_tile_path("entries", tile->number, tile->count, path);
 	return put_file(e, path, end, &entries, 1);
 }
 

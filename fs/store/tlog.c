@@ -90,3 +90,21 @@ enum ink_err tlog_hashes_decode(struct ink_str bytes, struct proof *ret_proof)
 	}
 	return INK_OK;
 }
+
+void tlog_tile_path(const char *level, uint64_t number, unsigned width,
+		    char ret_path[static TLOG_TILE_PATH_SIZE])
+{
+	unsigned groups[8], count = 0;
+	size_t used;
+
+	do {
+		groups[count++] = (unsigned)(number % 1000);
+		number /= 1000;
+	} while (number > 0);
+	used = (size_t)snprintf(ret_path, TLOG_TILE_PATH_SIZE, "tile/%s/", level);
+	while (count-- > 0)
+		used += (size_t)snprintf(ret_path + used, TLOG_TILE_PATH_SIZE - used, "%s%03u%s",
+					 count > 0 ? "x" : "", groups[count], count > 0 ? "/" : "");
+	if (width < TILE_WIDTH)
+		snprintf(ret_path + used, TLOG_TILE_PATH_SIZE - used, ".p/%u", width);
+}
