@@ -12,6 +12,7 @@ fail, and pass with all of them there.  Takes some minutes; not a part of `make 
 """
 
 import argparse
+import filecmp
 import os
 import shutil
 import subprocess
@@ -93,13 +94,20 @@ GUARDS = [
 ]
 
 
+def is_same(a, b):
+    return os.path.exists(b) and filecmp.cmp(a, b, shallow=False)
+
+
 def copy_sources():
+    """What differs gets a new date, so that make builds it: a run that was broken off leaves a guard away."""
     files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=TOP, stdout=subprocess.PIPE,
                            text=True, check=True).stdout.split()
     for name in files:
-        if os.path.exists(os.path.join(TOP, name)):
-            os.makedirs(os.path.dirname(os.path.join(WORK, name)), exist_ok=True)
-            shutil.copy2(os.path.join(TOP, name), os.path.join(WORK, name))
+        source, target = os.path.join(TOP, name), os.path.join(WORK, name)
+        if os.path.isfile(source) and not is_same(source, target):
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            shutil.copyfile(source, target)
+            shutil.copymode(source, target)
 
 
 def build(test):

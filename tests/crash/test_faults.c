@@ -185,6 +185,39 @@ static void the_disk_is_full_from_one_call_on(void **state)
 	run_all(*state, true, true, ENOSPC, false);
 }
 
+/* All of the frame but its padding was written, the caller was told that nothing was, and the process died. */
+static void what_was_refused_is_not_there_after_a_crash(void **state)
+{
+	struct fixture *f = *state;
+
+	for (size_t size = 1; size <= 8; size++) {
+		struct ink_store *store;
+		struct ink_error error;
+		struct ink_attr attr;
+		struct fault_io fault;
+		uint64_t inode;
+
+		tree_copy(f->made, f->path);
+		fault_io_init(&fault);
+		assert_ok(store_open_on(&fault.io, f->path, &f->options, &store, &error));
+		inode = trial_create(store, "a");
+		fault.is_torn = true;
+		/* The second: fault_io leaves the first half of one, and almost all of the other. */
+		fault_io_arm(&fault, 2, 1 << FAULT_PWRITEV, true, EIO);
+		trial_append(store, inode, "one line", 8);
+		assert_int_equal(
+			ink_append(store, &trial_root, inode, INK_AT_END, "refused.", size, false),
+			INK_ERR_IO);
+		trial_abandon(store);
+		store = trial_open(f->path, &f->options);
+		assert_ok(ink_lookup(store, INK_ROOT_INODE, "a", &attr));
+		assert_int_equal(attr.size, 8);
+		trial_close(store);
+		assert_true(is_intact(f->path));
+		tree_remove(f->path);
+	}
+}
+
 /* --- opening after a crash, on a disk that fails again --- */
 
 static void make_torn(struct fixture *f, struct trial_model *model)
@@ -257,6 +290,7 @@ int main(void)
 		T(one_call_fails_once_and_its_write_is_torn),
 		T(all_calls_fail_from_one_on),
 		T(the_disk_is_full_from_one_call_on),
+		T(what_was_refused_is_not_there_after_a_crash),
 		T(a_recovery_that_fails_anywhere_is_done_again_and_loses_nothing_more),
 	};
 

@@ -203,6 +203,22 @@ static bool has_tail(const struct power *p)
 	return result;
 }
 
+/* What the last RECOVERY says it set aside is there; it reached the disk before that record. */
+static bool check_tails(struct power *p, const struct power_log *log)
+{
+	char lost[PATH_MAX], path[PATH_MAX], name[INK_LOST_NAME_SIZE];
+
+	scratch_path(p->path, "lost", lost);
+	for (unsigned i = 0; i < log->lost_count; i++) {
+		ink_lost_name(log->recovery_seq, i, name);
+		scratch_path(lost, name, path);
+		if (!file_exists(path) || file_size(path) != log->lost_sizes[i])
+			return power_oracle_fail(p->oracle, "lost/%s is not what RECOVERY says",
+						 name);
+	}
+	return true;
+}
+
 /* Before anything is opened: nothing lost, nothing invented, no evidence. */
 static bool check_image(struct power *p, bool is_power_cut)
 {
@@ -219,14 +235,13 @@ static bool check_image(struct power *p, bool is_power_cut)
 	power_oracle_cut(oracle, p->log.count);
 	if (is_power_cut)
 		oracle->durable_count = p->log.count; /* it is on the disk, seal or not */
-	return verify(p, &result) && check_key_file(p);
+	return verify(p, &result) && check_key_file(p) && check_tails(p, &p->log);
 }
 
 /* The store is open again: an end without order is in a RECOVERY, and a tail that was cut is kept. */
 static bool check_recovery(struct power *p, const struct power_log *before, bool had_tail)
 {
 	struct power_log after;
-	char lost[PATH_MAX], path[PATH_MAX], name[INK_LOST_NAME_SIZE];
 
 	if (!power_oracle_check_log(p->oracle, p->path, &after))
 		return false;
@@ -239,15 +254,7 @@ static bool check_recovery(struct power *p, const struct power_log *before, bool
 	if (had_tail && after.lost_count == 0)
 		return power_oracle_fail(p->oracle, "a RECOVERY that knows of no tail");
 	p->env->counts.losses += after.lost_count > 0;
-	scratch_path(p->path, "lost", lost);
-	for (unsigned i = 0; i < after.lost_count; i++) {
-		ink_lost_name(after.recovery_seq, i, name);
-		scratch_path(lost, name, path);
-		if (!file_exists(path) || file_size(path) != after.lost_sizes[i])
-			return power_oracle_fail(p->oracle, "lost/%s is not what RECOVERY says",
-						 name);
-	}
-	return true;
+	return check_tails(p, &after);
 }
 
 /* --- a life --- */
