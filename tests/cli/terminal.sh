@@ -12,7 +12,8 @@ run 0 "$inkfs" init st --origin a
 escape=$'\x1b'
 # On a terminal of its own; that makes CR LF of each line feed.
 on_terminal() { # COMMAND…
-	script --quiet --return --command "$(printf '%q ' "$@")" /dev/null </dev/null >terminal 2>&1 ||
+	# %q is for bash.
+	SHELL=$BASH script --quiet --return --command "$(printf '%q ' "$@")" /dev/null </dev/null >terminal 2>&1 ||
 		fail "exit $? on a terminal: $*"
 	sed -i 's/\r$//' terminal
 }
