@@ -71,6 +71,7 @@ static enum ink_err head_decode(const uint8_t *bytes, size_t size, struct head *
 	struct get get;
 	const uint8_t *nodes;
 	uint8_t node_count;
+	uint8_t is_closed;
 
 	get_init(&get, bytes, size);
 	if (get_u32(&get) != FORMAT_VERSION)
@@ -89,11 +90,12 @@ static enum ink_err head_decode(const uint8_t *bytes, size_t size, struct head *
 	get_array(&get, head->last_leaf, INK_HASH_SIZE);
 	get_array(&get, head->seal_key, INK_KEY_SIZE);
 	get_array(&get, head->log_key, INK_KEY_SIZE);
-	head->is_closed = get_u8(&get) != 0;
+	is_closed = get_u8(&get);
+	head->is_closed = is_closed == 1;
 	get_zero(&get, 6);
 	node_count = get_u8(&get);
 	nodes = get_bytes(&get, (size_t)node_count * INK_HASH_SIZE);
-	if (!get_is_done(&get) || head->record_count == 0)
+	if (!get_is_done(&get) || head->record_count == 0 || is_closed > 1)
 		return INK_ERR_DAMAGED;
 	return merkle_load(&head->tree, head->record_count, nodes, node_count);
 }
