@@ -257,21 +257,22 @@ static void spawn_writers(int fd, unsigned count)
 static void ten_thousand_short_processes_cost_a_bounded_amount(void **state)
 {
 	int fd = open_new("short-lived", O_WRONLY | O_APPEND);
+	unsigned count = rounds(SHORT_LIVED_COUNT);
 	uint64_t before_kib, after_kib;
 	struct seen_list list;
 	uint64_t last = 0;
 
 	(void)state;
 	/* What the first thousands need for good, they need before. */
-	spawn_writers(fd, SHORT_LIVED_COUNT / 4);
+	spawn_writers(fd, count / 4);
 	before_kib = memory_kib("VmRSS:");
 	forget_old_records();
-	spawn_writers(fd, SHORT_LIVED_COUNT);
+	spawn_writers(fd, count);
 	after_kib = memory_kib("VmRSS:");
 	assert_true(descriptor_count() < 64 * 3 + 64);
 	mounted_records(&mounted, &list);
-	assert_int_equal(seen_count(&list, INK_APPEND), SHORT_LIVED_COUNT);
-	assert_int_equal(seen_count(&list, INK_ACTOR), SHORT_LIVED_COUNT);
+	assert_int_equal(seen_count(&list, INK_APPEND), count);
+	assert_int_equal(seen_count(&list, INK_ACTOR), count);
 	for (size_t i = 0; i < list.count; i++) {
 		if (list.items[i].header.kind != INK_APPEND)
 			continue;
@@ -282,7 +283,8 @@ static void ten_thousand_short_processes_cost_a_bounded_amount(void **state)
 	close(fd);
 	print_message("         driver before %llu KiB, after %llu KiB\n",
 		      (unsigned long long)before_kib, (unsigned long long)after_kib);
-	assert_true(after_kib < before_kib + 16 * 1024);
+	if (!IS_SANITIZED) /* it keeps what was freed */
+		assert_true(after_kib < before_kib + 16 * 1024);
 }
 
 int main(void)

@@ -426,7 +426,7 @@ static void zeros_ahead_change_no_record_whatever_comes_between(void **state)
 
 	rng_init(&rng, "ahead");
 	assert_ok(log_create(&f->options, &f->log));
-	for (unsigned round = 0; round < rounds(400); round++) {
+	for (unsigned round = 0; round < 400; round++) {
 		uint64_t size = 1 + rng_below(&rng, rng_below(&rng, 2) ? 90000 : 300);
 
 		assert_ok(append(f, (uint32_t)size, false));

@@ -200,8 +200,8 @@ static void run_writers(struct ink_options *options)
 	assert_int_equal(run.failures, 0);
 	count_lines(&run, writers);
 	ink_status(run.store, &status);
-	assert_true(status.segment_count >
-		    rounds(5)); /* segments were begun and finished under them */
+	if (rounds(100) >= 100) /* segments were begun and finished under them */
+		assert_true(status.segment_count > 5);
 	trial_close(run.store);
 	assert_verifies(path, true);
 	run.store = trial_open(path, options);
