@@ -106,13 +106,36 @@ enum ink_err log_create(const struct log_options *options, struct log **ret_log)
 	return INK_OK;
 }
 
+/*
+ * The last segment may not be written.  If it ends with its last frame it was finished, synced and protected, and only
+ * its successor was lost: make that anew.  If not, somebody else protects it, and behind bytes that will never be cut
+ * off no segment may follow.
+ */
+static enum ink_err go_on_behind(struct log *log, const char *path)
+{
+	int fd = log->io->open(log->io->ctx, path, O_RDONLY | O_NONBLOCK, 0);
+	enum ink_err err = INK_OK;
+	struct stat st;
+
+	if (fd < 0 || log->io->stat(log->io->ctx, fd, &st) != 0)
+		err = INK_ERR_IO;
+	else if (st.st_size != (off_t)log->end)
+		err = INK_ERR_DENIED;
+	io_close(log->io, fd);
+	if (err != INK_OK)
+		return err;
+	err = segment_make(log, log->segment + 1, &fd);
+	if (err == INK_OK)
+		enter_segment(log, log->segment + 1, fd);
+	return err;
+}
+
 enum ink_err log_open(const struct log_options *options, const struct log_position *at,
 		      struct log **ret_log)
 {
 	struct log *log = log_make(options);
 	char path[PATH_MAX];
 	struct stat st;
-	int fd;
 
 	if (!log)
 		return INK_ERR_IO;
@@ -123,12 +146,12 @@ enum ink_err log_open(const struct log_options *options, const struct log_positi
 	segment_path(log->dir, log->segment, path);
 	log->fd = log->io->open(log->io->ctx, path, O_RDWR, 0);
 	if (log->fd < 0 && (errno == EACCES || errno == EPERM)) {
-		/* Finished and protected already, only its successor was lost: make that anew. */
-		if (segment_make(log, log->segment + 1, &fd) != INK_OK) {
+		enum ink_err err = go_on_behind(log, path);
+
+		if (err != INK_OK) {
 			log_close(log);
-			return INK_ERR_IO;
+			return err;
 		}
-		enter_segment(log, log->segment + 1, fd);
 		*ret_log = log;
 		return INK_OK;
 	}

@@ -54,7 +54,11 @@ struct log;
 
 /* Make segment 0.  Refuses an existing one. */
 INK_MUST_CHECK enum ink_err log_create(const struct log_options *options, struct log **ret_log);
-/* Go on writing at @at: the bytes from there on in that segment must be zero or absent. */
+/*
+ * Go on writing at @at: the bytes from there on in that segment must be zero or absent.
+ *
+ * INK_ERR_DENIED: that segment may not be written, though it does not end at @at as a finished one does.
+ */
 INK_MUST_CHECK enum ink_err log_open(const struct log_options *options,
 				     const struct log_position *at, struct log **ret_log);
 /* Closes descriptors, nothing else.  Takes NULL. */

@@ -48,10 +48,19 @@ enum ink_err store_open_log(struct ink_store *store, struct ink_error *error)
 				       .store_id = store->store_id,
 				       .is_immutable = store->options.is_immutable };
 	struct log_position at = { head->record_count, head->end_place, head->last_leaf };
+	enum ink_err err = log_open(&options, &at, &store->log);
+	char path[PATH_MAX];
 
-	if (log_open(&options, &at, &store->log) != INK_OK)
-		return error_io(error, store->log_dir, "cannot go on writing the log");
-	return INK_OK;
+	if (err == INK_ERR_DENIED) {
+		segment_path(store->log_dir, place_segment(head->end_place), path);
+		errno = EACCES;
+		return error_set(
+			error, INK_ERR_IO,
+			"%s: the log goes on in this segment, but it is protected against writing; take that away ('chmod u+w', 'chattr -ia')",
+			path);
+	}
+	return err == INK_OK ? INK_OK
+			     : error_io(error, store->log_dir, "cannot go on writing the log");
 }
 
 /* Which of the file's seeds is in force is what the log's last EPOCH says. */

@@ -409,6 +409,41 @@ static void a_log_without_its_last_segment_does_not_open(void **state)
 	assert_null(f->log);
 }
 
+/* As open() answers who is not root; root is kept out by chattr +a and +i only. */
+static enum ink_err open_protected(struct fixture *f, int errno_code)
+{
+	struct log_position at = { log_next_seq(f->log), f->place + frame_size(50), f->last_leaf };
+
+	log_close(f->log);
+	f->log = NULL;
+	fault_io_arm(&f->fault, 1, 1 << FAULT_OPEN, false, errno_code);
+	return log_open(&f->options, &at, &f->log);
+}
+
+static void behind_a_protected_segment_the_log_goes_on_only_if_it_is_finished(void **state)
+{
+	struct fixture *f = *state;
+	char first[PATH_MAX], second[PATH_MAX];
+
+	path_of(f, 0, first);
+	path_of(f, 1, second);
+	for (int errno_code = EPERM; errno_code != 0;
+	     errno_code = errno_code == EPERM ? EACCES : 0) {
+		assert_ok(log_create(&f->options, &f->log));
+		assert_ok(append(f, 50, false));
+		assert_err(INK_ERR_DENIED, open_protected(f, errno_code));
+		assert_null(f->log);
+		assert_false(file_exists(second));
+		assert_int_equal(unlink(first), 0);
+	}
+	assert_ok(log_create(&f->options, &f->log));
+	assert_ok(append(f, 50, false));
+	assert_int_equal(truncate(first, (off_t)(f->place + frame_size(50))), 0);
+	assert_ok(open_protected(f, EPERM));
+	assert_int_equal(log_segment_count(f->log), 2);
+	assert_true(file_exists(second));
+}
+
 /* --- space that is written ahead --- */
 
 static unsigned write_count(struct fixture *f)
@@ -520,6 +555,7 @@ int main(void)
 		T(a_trimmed_log_ends_with_its_last_frame),
 		T(a_log_that_is_opened_again_goes_on_where_it_ended),
 		T(a_log_without_its_last_segment_does_not_open),
+		T(behind_a_protected_segment_the_log_goes_on_only_if_it_is_finished),
 		T(zeros_ahead_change_no_record_whatever_comes_between),
 		T(zeros_are_written_ahead_once_and_into_allocated_space_only),
 		T(a_disk_that_takes_no_zeros_is_asked_once_and_still_takes_records),

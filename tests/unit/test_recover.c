@@ -405,6 +405,56 @@ static void the_log_is_synced_from_the_last_commit_on_before_anything_else(void 
 	assert_recovers(f, LINES, 0);
 }
 
+/* The opening's @at-th open() answers with an error, nothing else does.  INK_OK: it opened, and was closed again. */
+static enum ink_err open_without(struct fixture *f, unsigned at, int errno_code,
+				 struct ink_error *ret_error, bool *ret_has_fired)
+{
+	struct ink_store *store;
+	struct fault_io fault;
+	enum ink_err err;
+
+	*ret_error = (struct ink_error){ 0 };
+	fault_io_init(&fault);
+	fault.is_lazy = true;
+	fault_io_arm(&fault, at, 1 << FAULT_OPEN, false, errno_code);
+	err = store_open_on(&fault.io, f->path, &f->options, &store, ret_error);
+	*ret_has_fired = fault_io_fired(&fault);
+	fault_io_disarm(&fault);
+	if (err == INK_OK)
+		trial_close(store);
+	return err;
+}
+
+static void copy_fixture(const struct fixture *f, struct fixture *ret_copy)
+{
+	*ret_copy = *f;
+	scratch_path(f->dir, "copy", ret_copy->path);
+	scratch_path(ret_copy->path, "log/0000000000.seg", ret_copy->segment);
+	scratch_path(ret_copy->path, "lost", ret_copy->lost);
+	tree_copy(f->path, ret_copy->path);
+}
+
+static void a_segment_that_must_not_be_written_is_not_gone_on_behind(void **state)
+{
+	unsigned told = 0;
+	bool has_fired = true;
+
+	for (unsigned at = 1; has_fired; at++) {
+		struct ink_error error;
+		struct fixture copy;
+
+		copy_fixture(*state, &copy);
+		if (open_without(&copy, at, EPERM, &error, &has_fired) != INK_OK &&
+		    strstr(error.text, "/log/0000000000.seg: ") && strstr(error.text, "chattr"))
+			told++;
+		if (!is_intact(copy.path))
+			fail_msg("open %u: not intact", at);
+		assert_recovers(&copy, LINES, 0);
+		tree_remove(copy.path);
+	}
+	assert_int_equal(told, 1);
+}
+
 static void reading_only_and_reindexing_change_no_byte_of_a_torn_log(void **state)
 {
 	struct fixture *f = *state;
@@ -506,6 +556,7 @@ int main(void)
 		T(a_tail_of_an_earlier_crash_is_never_written_over),
 		T(a_recovery_cut_off_half_way_keeps_what_it_had_kept),
 		T(the_log_is_synced_from_the_last_commit_on_before_anything_else),
+		T(a_segment_that_must_not_be_written_is_not_gone_on_behind),
 		T(reading_only_and_reindexing_change_no_byte_of_a_torn_log),
 		T(a_segment_of_a_later_version_is_left_alone),
 		T(a_seal_that_no_key_of_the_store_signed_is_not_taken),
