@@ -14,8 +14,11 @@ PROMPT = "$ inkfs "
 CHANGING = [
     (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
     (r"\b[0-9a-f]{64}\b", "HASH"),
-    (r"/[0-9a-f]{32}\+\S+", "/KEY"),
+    (r"^[A-Za-z0-9+/]{43}=$", "HASH"),
+    (r"/[0-9a-f]{32}(\+\S+)?", "/KEY"),
     (r"^(intact: ).*", r"\1STORE"),
+    (r"\bsed[A-Za-z0-9]{6}\b", "sedNAME"),
+    (r"\b\d+(?=\.(addendum|body|entry|tlog-proof)\b)", "N"),
     # The numbers of jobs and the names of files stay.
     (r"(?<![\w/.-])\d+(\.\d+)?(?![\w/])", "N"),
     (r"\[\d+\]", "[N]"),
@@ -51,13 +54,15 @@ def split(readme, folder):
             out.writelines(lines[start + 1:end])
 
 
+def shape_of(line):
+    for pattern, word in CHANGING:
+        line = re.sub(pattern, word, line)
+    return line
+
+
 def shape(name):
-    found = set()
-    for line in open(name, encoding="utf-8"):
-        for pattern, word in CHANGING:
-            line = re.sub(pattern, word, line)
-        found.add(line)
-    sys.stdout.writelines(sorted(found))
+    with open(name, encoding="utf-8") as file:
+        sys.stdout.writelines(sorted({shape_of(line) for line in file}))
 
 
 def join(readme, folder):
