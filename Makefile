@@ -29,6 +29,8 @@ PREFIX  ?= /usr/local
 BINDIR  ?= $(PREFIX)/bin
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR  ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share/inkfs
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 
 # mount(8) looks for /sbin/mount.TYPE and nowhere else.  Empty: no link there.
 HELPERDIR ?= $(if $(filter /usr,$(PREFIX)),/usr/sbin,/sbin)
@@ -93,6 +95,9 @@ FUZZ_SRC    := $(filter-out $(FUZZ_DOOR) $(TEST_SRC),$(wildcard tests/fuzz/*.c))
 SOAK_SRC    := $(wildcard tests/soak/soak_*.c)
 MAN1        := $(wildcard tools/*.1)
 MAN8        := $(wildcard tools/*.8)
+UNIT        := tools/inkfs@.service
+SCHEMA      := $(wildcard tools/*.schema.json)
+RSYSLOG     := $(wildcard tools/rsyslog/*)
 
 LIB      := $(BUILD)/libinkfs.a
 SUPPORT  := $(BUILD)/libsupport.a
@@ -185,14 +190,26 @@ ifneq ($(MAN8),)
 	$(INSTALL) -d '$(DESTDIR)$(MANDIR)/man8'
 	$(INSTALL) -m 0644 $(MAN8) '$(DESTDIR)$(MANDIR)/man8'
 endif
+	$(INSTALL) -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(DATADIR)/rsyslog'
+	sed 's|/usr/local/sbin/|$(SBINDIR)/|' $(UNIT) >'$(DESTDIR)$(UNITDIR)/$(notdir $(UNIT))'
+	chmod 0644 '$(DESTDIR)$(UNITDIR)/$(notdir $(UNIT))'
+	$(INSTALL) -m 0644 $(SCHEMA) '$(DESTDIR)$(DATADIR)'
+	$(INSTALL) -m 0644 $(RSYSLOG) '$(DESTDIR)$(DATADIR)/rsyslog'
+	chmod 0755 '$(DESTDIR)$(DATADIR)/rsyslog/inkfs-last'
 
 INSTALLED = $(BINDIR)/inkfs $(SBINDIR)/mount.inkfs \
 	$(if $(HELPERDIR),$(HELPERDIR)/mount.inkfs $(HELPERDIR)/mount.fuse.inkfs) \
 	$(addprefix $(MANDIR)/man1/,$(notdir $(MAN1))) \
-	$(addprefix $(MANDIR)/man8/,$(notdir $(MAN8)))
+	$(addprefix $(MANDIR)/man8/,$(notdir $(MAN8))) \
+	$(UNITDIR)/$(notdir $(UNIT)) \
+	$(addprefix $(DATADIR)/,$(notdir $(SCHEMA))) \
+	$(addprefix $(DATADIR)/rsyslog/,$(notdir $(RSYSLOG)))
 
 uninstall: ## remove what install has put there (same DESTDIR, PREFIX)
 	rm -f $(patsubst %,'$(DESTDIR)%',$(INSTALLED))
+	@for dir in '$(DESTDIR)$(DATADIR)/rsyslog' '$(DESTDIR)$(DATADIR)'; do \
+		if [ -d "$$dir" ]; then rmdir --ignore-fail-on-non-empty "$$dir"; fi; \
+	done
 
 clean: ## remove the build directories (run/ stays: it holds a store)
 	rm -rf build build-*
