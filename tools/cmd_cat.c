@@ -7,7 +7,6 @@
 #include "text.h"
 #include "walk_path.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,7 +16,8 @@ enum { PIECE_SIZE = 1 << 20, CHAR_SIZE_MAX = 4 };
 
 struct cat {
 	struct ink_store *store;
-	bool is_escaped;
+	struct content content;
+	bool is_escaped, is_unverified;
 	char *piece; /* PIECE_SIZE + CHAR_SIZE_MAX bytes */
 };
 
@@ -35,34 +35,13 @@ static size_t put_piece(struct cat *cat, size_t size, bool is_end)
 	return size - done;
 }
 
-static bool cat_file(struct cat *cat, uint64_t inode, const char *path)
-{
-	uint64_t offset = 0;
-	size_t waiting = 0, size = 0;
-	enum ink_err err;
-
-	do {
-		err = ink_read(cat->store, inode, offset, cat->piece + waiting, PIECE_SIZE, &size);
-		if (err != INK_OK) {
-			complain("%s: cannot read at byte %" PRIu64 ": %s", path, offset,
-				 reason_of(err));
-			return false;
-		}
-		waiting = put_piece(cat, waiting + size, size == 0);
-		offset += size;
-	} while (size > 0 && !ferror(stdout));
-	return true;
-}
-
-/* --- as it was ------------------------------------------------------------------- */
-
-static bool put_pieces(struct cat *cat, struct content *content)
+static bool put_pieces(struct cat *cat)
 {
 	struct content_piece piece;
 	enum content_step step;
 	size_t waiting = 0;
 
-	while ((step = content_next(content, &piece)) == CONTENT_PIECE && !ferror(stdout)) {
+	while ((step = content_next(&cat->content, &piece)) == CONTENT_PIECE && !ferror(stdout)) {
 		memcpy(cat->piece + waiting, piece.data, piece.size);
 		waiting = put_piece(cat, waiting + piece.size, false);
 	}
@@ -70,8 +49,9 @@ static bool put_pieces(struct cat *cat, struct content *content)
 	return step == CONTENT_END;
 }
 
-static bool cat_past_path(struct cat *cat, struct content *content, struct past *past,
-			  const char *path)
+/* --- as it was ------------------------------------------------------------------- */
+
+static bool cat_past_path(struct cat *cat, struct past *past, const char *path)
 {
 	uint64_t inode = past_find(past, path);
 	const struct past_node *node = past_node(past, inode);
@@ -83,32 +63,28 @@ static bool cat_past_path(struct cat *cat, struct content *content, struct past 
 						   : "was a symbolic link, which is not followed");
 		return false;
 	}
-	content_begin(content, inode, path, 0, node->size, UINT64_MAX);
-	return put_pieces(cat, content);
+	content_begin(&cat->content, inode, path, 0, node->size, UINT64_MAX);
+	return put_pieces(cat);
 }
 
 static int cat_past(struct cat *cat, const char *store_path, const char *at, char **paths)
 {
-	struct content content;
 	struct past past;
 	uint64_t count;
 	bool is_usage, is_good;
 
 	if (!past_parse("cat", at, cat->store, store_path, &count, &is_usage))
 		return is_usage ? EXIT_USAGE : EXIT_BAD;
-	if (!content_open(&content, cat->store, store_path, false))
+	if (!past_open(&past, store_path, true))
 		return EXIT_BAD;
-	if (!past_open(&past, store_path, true)) {
-		content_close(&content);
-		return EXIT_BAD;
-	}
 	is_good = past_read_to(&past, count, NULL, NULL);
 	for (; is_good && *paths; paths++)
-		is_good = cat_past_path(cat, &content, &past, *paths);
+		is_good = cat_past_path(cat, &past, *paths);
 	past_close(&past);
-	content_close(&content);
 	return is_good ? EXIT_GOOD : EXIT_BAD;
 }
+
+/* --- as it is -------------------------------------------------------------------- */
 
 static bool cat_path(struct cat *cat, const char *path)
 {
@@ -123,7 +99,8 @@ static bool cat_path(struct cat *cat, const char *path)
 		complain("%s is a folder; 'inkfs ls' lists it", path);
 		return false;
 	}
-	return cat_file(cat, attr.inode, path);
+	content_begin(&cat->content, attr.inode, path, 0, attr.size, UINT64_MAX);
+	return put_pieces(cat);
 }
 
 static int cat_all(struct cat *cat, char **paths)
@@ -137,10 +114,25 @@ static int cat_all(struct cat *cat, char **paths)
 	return code;
 }
 
+static int run_on(struct cat *cat, const char *store_path, const char *at, char **paths)
+{
+	int code = EXIT_BAD;
+
+	cat->piece = malloc(PIECE_SIZE + CHAR_SIZE_MAX);
+	if (!cat->piece)
+		complain("out of memory");
+	else if (content_open(&cat->content, cat->store, store_path, cat->is_unverified))
+		code = at ? cat_past(cat, store_path, at, paths) : cat_all(cat, paths);
+	content_close(&cat->content);
+	free(cat->piece);
+	return code;
+}
+
 static int run(int argc, char **argv)
 {
 	static const struct option longs[] = { { "raw", no_argument, NULL, 'r' },
 					       { "at", required_argument, NULL, 'a' },
+					       { "no-verify", no_argument, NULL, 'n' },
 					       { 0 } };
 	struct cat cat = { .is_escaped = isatty(STDOUT_FILENO) };
 	const char *at = NULL;
@@ -151,22 +143,16 @@ static int run(int argc, char **argv)
 		switch (option) {
 		case 'r': cat.is_escaped = false; break;
 		case 'a': at = optarg; break;
+		case 'n': cat.is_unverified = true; break;
 		default: return EXIT_USAGE;
 		}
 	}
 	if (!has_operands(argc, argv, 2, argc, "a store and at least one path in it"))
 		return EXIT_USAGE;
-	cat.piece = malloc(PIECE_SIZE + CHAR_SIZE_MAX);
-	if (!cat.piece) {
-		complain("out of memory");
-		return EXIT_BAD;
-	}
 	if (open_target(argv[optind], &target, &cat.store)) {
-		code = at ? cat_past(&cat, target.store, at, argv + optind + 1)
-			  : cat_all(&cat, argv + optind + 1);
+		code = run_on(&cat, target.store, at, argv + optind + 1);
 		close_target(&target, cat.store);
 	}
-	free(cat.piece);
 	return code;
 }
 
@@ -175,16 +161,17 @@ const struct cmd cmd_cat = {
 	.run = run,
 	.summary = "print files of a store, mounted or not",
 	.usage =
-		"usage: inkfs cat STORE|MOUNTPOINT PATH… [--at TIME|SEQ] [--raw]\n"
+		"usage: inkfs cat STORE|MOUNTPOINT PATH… [--at TIME|SEQ] [--raw] [--no-verify]\n"
 		"\n"
 		"Print the content of files, one after the other.  PATH is counted from the root of the store.\n"
-		"On a terminal, bytes that could drive it are shown as \\xHH; elsewhere everything comes out as it\n"
-		"was written.\n"
+		"Each record is held against its digest: nothing is printed that is not what was recorded, and the\n"
+		"exit is 1.  Signatures are not checked: that is what 'inkfs verify' does.  On a terminal, bytes\n"
+		"that could drive it are shown as \\xHH; elsewhere everything comes out as it was written.\n"
 		"\n"
 		"  --at TIME|SEQ  as it was right after record SEQ, or at TIME (as for 'inkfs log --since'): names of\n"
-		"                 then, content of then.  Each record is held against its digest.  Links are not\n"
-		"                 followed.\n"
+		"                 then, content of then.  Links are not followed.\n"
 		"  --raw          as it was written on a terminal too\n"
+		"  --no-verify    do not hold records against their digests\n"
 		"\n"
 		"example:\n"
 		"  inkfs cat /srv/ci-log /jobs/17/build.log | less\n",

@@ -92,6 +92,18 @@ run 0 "$inkfs" umount "$store"
 run 0 "$inkfs" verify "$store" --key @vkey
 out_has "unclean ends 1"
 
+# Beside a read-only mount too, forged bytes are not what 'inkfs cat' shows.
+cp -a "$store" forged
+at=$(grep -abo hello forged/log/0000000000.seg | head -n 1 | cut -d: -f1)
+printf J | dd of=forged/log/0000000000.seg bs=1 seek="$at" conv=notrunc status=none
+run 0 "$inkfs" mount forged "$mnt" -o ro
+run 1 "$inkfs" cat "$mnt" a.log
+out_lacks Jello
+err_has "it is not what was recorded"
+run 0 "$inkfs" cat "$mnt" a.log --no-verify
+out_has Jello
+run 0 "$inkfs" umount "$mnt"
+
 # As an ordinary user, through fusermount3.
 if (($(id -u) == 0)) && command -v fusermount3 >/dev/null && command -v setpriv >/dev/null; then
 	user=$(id -u nobody)

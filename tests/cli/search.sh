@@ -178,6 +178,7 @@ err_is_one_line
 # --- what is not what was recorded is not shown ---------------------------------------------------
 
 cp -a plain bad
+./mkstore bad many=2
 at=$(grep -abo 'two' bad/log/0000000000.seg | head -n 1 | cut -d: -f1)
 printf X | dd of=bad/log/0000000000.seg bs=1 seek="$at" conv=notrunc status=none
 run 3 "$inkfs" grep . bad --path /jobs
@@ -185,7 +186,16 @@ out_lacks Xwo
 err_has "it is not what was recorded"
 run 1 "$inkfs" blame bad /jobs/build.log
 out_lacks Xwo
-run 1 "$inkfs" cat bad /jobs/build.log --at 12
+for moment in "" --at=12 --at=now; do
+	run 1 "$inkfs" cat bad /jobs/build.log $moment
+	out_lacks Xwo
+	err_has "it is not what was recorded"
+	run 0 "$inkfs" cat bad /jobs/build.log $moment --no-verify
+	out_has Xwo
+done
+# What is not touched comes out all the same.
+run 1 "$inkfs" cat bad /jobs/build.log /many
+out_has "line 1"
 out_lacks Xwo
 run 1 "$inkfs" diff bad 5 12 -p
 out_lacks Xwo
