@@ -71,8 +71,8 @@ static const char *trust_of(const struct ink_evidence *e)
 		return "the checkpoint that was given, and the key";
 	if (!e->has_succession)
 		return "the log key alone: whoever had it could have made this";
-	if (e->rekey_count > 0)
-		return "the key, and the succession of seal keys; but some were lost and replaced on the word of the log key alone";
+	if (e->rekey_count > 0 && !e->is_covered)
+		return "the log key alone where a lost seal key was replaced on its word: whoever had it could have made that";
 	return "the key, and the succession of seal keys from the first record on";
 }
 
@@ -304,12 +304,15 @@ static int run(int argc, char **argv)
 	struct ink_checkpoint_text pinned = { 0 };
 	char *vkey, *data = NULL, *note = NULL;
 	size_t size;
-	int code = EXIT_UNCHECKED;
+	int code;
 
 	if (!parse_args(argc, argv, &args))
 		return EXIT_USAGE;
-	vkey = target_vkey(args.key);
-	if (vkey && slurp(argv[optind], "evidence", INK_EVIDENCE_SIZE_MAX, &data, &size) &&
+	code = target_whole_vkey("check", args.key, &vkey);
+	if (code != EXIT_GOOD)
+		return code;
+	code = EXIT_UNCHECKED;
+	if (slurp(argv[optind], "evidence", INK_EVIDENCE_SIZE_MAX, &data, &size) &&
 	    (!args.checkpoint ||
 	     slurp(args.checkpoint, "checkpoint", CHECKPOINT_FILE_SIZE_MAX, &note, &pinned.size))) {
 		pinned.name = args.checkpoint;

@@ -149,8 +149,11 @@ static int run(int argc, char **argv)
 
 	if (!parse_args(argc, argv, &args))
 		return EXIT_USAGE;
-	if (args.key && !(vkey = target_vkey(args.key)))
-		return EXIT_UNCHECKED;
+	if (args.key) {
+		code = target_whole_vkey("consistency", args.key, &vkey);
+		if (code != EXIT_GOOD)
+			return code;
+	}
 	code = EXIT_UNCHECKED;
 	if (slurp(args.old_one, "checkpoint", CHECKPOINT_FILE_SIZE_MAX, &data, &old_one.size)) {
 		old_one.name = args.old_one;

@@ -178,15 +178,9 @@ static int run(int argc, char **argv)
 	if (!parse_args(argc, argv, &args))
 		return EXIT_USAGE;
 	if (args.key) {
-		vkey = target_vkey(args.key);
-		if (!vkey)
-			return EXIT_UNCHECKED;
-		if (!ink_vkey_is_valid(vkey)) {
-			free(vkey);
-			return usage_error(
-				"verify",
-				"--key takes the line that 'inkfs init' printed, or @FILE for a file with it; this is no verification key");
-		}
+		code = target_whole_vkey("verify", args.key, &vkey);
+		if (code != EXIT_GOOD)
+			return code;
 	}
 	code = EXIT_UNCHECKED;
 	if (read_checkpoints(&args) && target_init(&target, argv[optind])) {

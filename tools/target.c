@@ -4,6 +4,7 @@
 #include "common.h"
 
 #include "inkfs/store.h"
+#include "inkfs/verify.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -301,4 +302,18 @@ char *target_vkey(const char *given)
 		return NULL;
 	}
 	return strdup(line);
+}
+
+int target_whole_vkey(const char *cmd, const char *given, char **ret_vkey)
+{
+	*ret_vkey = target_vkey(given);
+	if (!*ret_vkey)
+		return EXIT_UNCHECKED;
+	if (ink_vkey_is_valid(*ret_vkey))
+		return EXIT_GOOD;
+	free(*ret_vkey);
+	*ret_vkey = NULL;
+	return usage_error(
+		cmd,
+		"--key takes the line that 'inkfs init' printed, or @FILE for a file with it; this is no verification key");
 }

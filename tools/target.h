@@ -34,4 +34,11 @@ bool target_refresh(struct target *target);
  */
 char *target_vkey(const char *given);
 
+/*
+ * The same where it must be a whole verification key: what is none is a usage error of the command @cmd.
+ *
+ * @ret_vkey: the caller frees; NULL unless EXIT_GOOD is returned.
+ */
+int target_whole_vkey(const char *cmd, const char *given, char **ret_vkey);
+
 #endif

@@ -29,6 +29,7 @@ struct check {
 	size_t links_pos;    /* where the next link to be used as cover begins */
 	uint32_t links_left; /* links from there on */
 	bool has_cover;      /* the next two are of a link behind the record */
+	bool has_word; /* among the links up to there is one that only the log key vouches for */
 	uint64_t cover_size; /* = its sequence number */
 	uint8_t cover_root[INK_HASH_SIZE];
 	uint64_t last_link_seq;
@@ -127,6 +128,7 @@ static enum ink_err find_cover(struct check *c, uint64_t seq)
 				      &body);
 		assert(err == INK_OK); /* check_links() has decoded it */
 		c->has_cover = true;
+		c->has_word |= record.header.kind == INK_REKEY;
 		c->cover_size = body.seal.tree_size;
 		memcpy(c->cover_root, body.seal.root, INK_HASH_SIZE);
 	}
@@ -290,7 +292,7 @@ static enum ink_err get_head(struct check *c, const uint8_t *data, size_t size)
 	    (c->head.link_count > 0) != c->head.has_succession || c->head.record_count == 0 ||
 	    c->head.record_count > INK_EVIDENCE_RECORDS_MAX ||
 	    (c->head.claim == INK_CLAIM_RECORDS && (c->head.first || c->head.last)) ||
-	    (c->head.claim != INK_CLAIM_BYTES && c->head.inode))
+	    c->head.first > c->head.last || (c->head.claim != INK_CLAIM_BYTES && c->head.inode))
 		return bad(c, "its head contradicts itself");
 	return INK_OK;
 }
@@ -308,8 +310,13 @@ static enum ink_err check_claim(struct check *c)
 	return INK_OK;
 }
 
+/*
+ * A link behind the last record stands for the line of the seal key.  Cover it is only if a seal key has signed it that
+ * comes from GENESIS without the log key's word: a REKEY can be made at any time by who has the log key.
+ */
 static enum ink_err check_epoch_line(struct check *c)
 {
+	bool has_link = c->last_link_seq > c->last_seq;
 	char name[EPOCH_NAME_SIZE];
 	enum note_verdict verdict;
 
@@ -317,11 +324,11 @@ static enum ink_err check_epoch_line(struct check *c)
 		return INK_OK;
 	if (c->last_link_seq >= c->checkpoint.size)
 		return bad(c, "its succession of keys goes beyond its checkpoint");
-	c->evidence.is_covered = c->last_link_seq > c->last_seq;
+	c->evidence.is_covered = c->has_cover && !c->has_word;
 	succession_name(c->checkpoint.origin, c->keys.epoch, name);
 	verdict = note_check(&c->note, str_of(name, sizeof(name)), NOTE_COSIGNATURE,
 			     c->keys.seal_key, &c->evidence.cosigned_s);
-	if (verdict == NOTE_BAD || (verdict == NOTE_UNKNOWN && !c->evidence.is_covered))
+	if (verdict == NOTE_BAD || (verdict == NOTE_UNKNOWN && !has_link))
 		return bad(c, "its checkpoint is not signed by the seal key of its epoch");
 	return INK_OK;
 }

@@ -58,7 +58,7 @@ struct ink_evidence {
 	bool has_succession;  /* the next three say something */
 	uint32_t epoch_count; /* seal keys, from GENESIS on, each named by the one before */
 	uint32_t rekey_count; /* of them, named by the log key alone */
-	bool is_covered; /* every record lies before a handover that the seal key of its epoch signed and did not outlive */
+	bool is_covered; /* every record lies before an EPOCH that the seal key of its time signed and did not outlive, and no REKEY comes before that */
 	uint64_t
 		cosigned_s; /* when the seal key signed the checkpoint, by the machine's clock; 0: not known */
 	bool is_pinned; /* the checkpoint is the one that was given */

@@ -104,6 +104,15 @@ run 2 "$inkfs" prove st /a --checkpoint cp.21 --keys st/keys
 run 2 "$inkfs" check away/file
 run 2 "$inkfs" check --key @vkey
 run 2 "$inkfs" check away/file --key @vkey --json --content
+for nonsense in nonsense '' "$(head -c -2 vkey)" "$(<vkey)A"; do
+	run 2 "$inkfs" check away/file --key "$nonsense"
+	err_has "this is no verification key"
+done
+echo nonsense >vkey.none
+run 2 "$inkfs" check away/file --key @vkey.none
+run 2 "$inkfs" check away/nothing --key nonsense
+run 2 "$inkfs" consistency cp.21 st --key nonsense
+run 3 "$inkfs" check away/file --key @nowhere
 
 # Bad evidence: another key, a byte changed, the end cut, two of them in one.
 run 0 "$inkfs" init stranger --origin example.org/log
@@ -121,6 +130,16 @@ for bad in cut both bit; do
 	run 1 "$inkfs" check "away/$bad" --key @vkey --json
 	out_has '"verdict":"bad"'
 done
+# A head that runs backwards, over a record that holds both bytes.
+python3 - <<'END'
+import hashlib
+data = open("away/part", "rb").read()[:-32]
+data = data[:16] + data[24:32] + data[16:24] + data[32:]
+open("away/backwards", "wb").write(data + hashlib.sha256(data).digest())
+END
+run 1 "$inkfs" check away/backwards --key @vkey
+err_is_one_line
+err_has "its head contradicts itself"
 for none in /dev/null cp.21 "$top/README.md" away/nothing away; do
 	run 3 "$inkfs" check "$none" --key @vkey
 	err_is_one_line
@@ -137,6 +156,27 @@ run 1 "$inkfs" prove bad /jobs/build.log --checkpoint cp.21 -o away/none
 err_is_one_line
 err_has "is not readable or not the one that was signed"
 run 0 "$inkfs" prove bad /jobs/build.log:0-3 --checkpoint cp.21 -o away/before
+
+# The seal key is lost before it could hand over: what is behind the record is a REKEY, and whoever has the log key could
+# have made all of it.  Records of before, with an EPOCH behind them, are covered as they were.
+cp -a st lost
+./mkstore lost pieces unclean
+rm lost/keys/seal.key
+run 0 "$inkfs" rekey lost
+run 0 "$inkfs" prove lost --grep fifth -o away/lost
+run 0 "$inkfs" check away/lost --key @vkey
+out_lacks "  covered"
+out_has "trust        the log key alone where a lost seal key was replaced on its word"
+run 0 "$inkfs" check away/lost --key @vkey --json
+out_has '"rekeys":1,"covered":false'
+run 0 "$inkfs" prove lost /jobs/build.log -o away/early
+run 0 "$inkfs" check away/early --key @vkey --json
+out_has '"rekeys":0,"covered":true'
+# Nor is anything covered by a seal key that has only the log key's word.
+./mkstore lost many=3
+run 0 "$inkfs" prove lost --grep 'line 1' -o away/later
+run 0 "$inkfs" check away/later --key @vkey --json
+out_has '"rekeys":1,"covered":false'
 
 # While it is written: what a seal covers.
 mkfifo stop

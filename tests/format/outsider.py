@@ -14,6 +14,7 @@ Exit 0: good, 1: bad.  Shares no code with anything else here; needs python3-nac
 
 import base64
 import hashlib
+import json
 import os
 import random
 import re
@@ -362,7 +363,7 @@ class Succession:
         demand(record.signatures_are_good(b"inkfs/genesis/v1", self.log_key, self.seal_key), "GENESIS")
         commitment = sha(b"inkfs/origin/v1\0" + store_id + self.seal_key).hex()[:32].encode()
         demand(name.endswith(b"/" + commitment), "the origin does not commit to GENESIS")
-        self.epoch, self.seq, self.covers = 0, 0, []
+        self.epoch, self.seq, self.covers, self.has_rekey = 0, 0, [], False
 
     def follow(self, record):
         body = record.body
@@ -372,12 +373,14 @@ class Succession:
         by, domain = (self.seal_key, b"inkfs/epoch/v1") if record.kind == EPOCH else (self.log_key, b"inkfs/rekey/v1")
         demand(record.signatures_are_good(domain, by, key), "a link's signatures")
         self.epoch, self.seq, self.seal_key = epoch, size, key
-        self.covers.append((size, root))
+        self.has_rekey |= record.kind == REKEY
+        self.covers.append((size, root, not self.has_rekey))
 
 
 class Claim:
     def __init__(self, kind, first, last, inode):
         demand(1 <= kind <= 3 and (kind == 2 or not inode) and (kind > 1 or not (first or last)), "head")
+        demand(first <= last, "3: first and last")
         self.kind, self.first, self.last, self.inode = kind, first, last, inode
         self.next = None
 
@@ -402,7 +405,7 @@ class Claim:
 
 
 def check_evidence(data, vkey, kept=None):
-    """EVIDENCE.md section 5; the numbers are its."""
+    """EVIDENCE.md section 5; the numbers are its.  True: covered, as section 6 says."""
     if len(data) < 48 or data[:8] != b"inkfsEVI" or data[8:12] != b"\0\0\0\x01":
         raise Unknown("not evidence of version 1")
     demand(len(data) >= 80 and sha(data[:-32]) == data[-32:], "1: hash")
@@ -420,7 +423,7 @@ def check_evidence(data, vkey, kept=None):
             keys = Succession(record, vkey)
         else:
             keys.follow(record)
-    checkpoint, note, before = None, None, -1
+    checkpoint, note, before, behind = None, None, -1, None
     for _ in range(record_count):
         role, record = reader.number("B"), reader.record()
         demand(role in (1, 2) and record.seq > before, "1: role or order")
@@ -446,6 +449,7 @@ def check_evidence(data, vkey, kept=None):
         if pinned.size != checkpoint.size:
             raise Unknown("a checkpoint of another size")
         demand(pinned.root == checkpoint.root, "6: another history than the one that was kept")
+    return behind is not None and behind[2]
 
 
 # --- against our own program ------------------------------------------------------------------------
@@ -459,6 +463,8 @@ def changes_of(data, rng):
         yield f"byte {at}", bytes(changed)
     for size in sorted(rng.sample(range(len(data) - 32), 20)):
         yield f"cut at {size}", data[:size]
+    yield "nothing", data[:-32]
+    yield "first and last changed over", data[:16] + data[24:32] + data[16:24] + data[32:-32]
     yield "doubled", data[:-32] + data[48:-32]
     yield "longer", data[:-32] + b"\0"
 
@@ -468,17 +474,19 @@ def agree(data, vkey, inkfs):
     codes = {}
     for what, changed in changes_of(data, rng):
         changed += sha(changed)
+        covered = None
         try:
-            check_evidence(changed, vkey)
+            covered = check_evidence(changed, vkey)
             ours = 0
         except Bad:
             ours = 1
         except Unknown:
             ours = 3
-        done = subprocess.run([inkfs, "check", "-", "--key", vkey], input=changed, capture_output=True, check=False)
+        done = subprocess.run([inkfs, "check", "-", "--key", vkey, "--json"], input=changed, capture_output=True, check=False)
+        said = json.loads(done.stdout.split(b"\n", 1)[0])
         demand(done.returncode == ours, f"{what}: {ours} here, {done.returncode} there: {done.stderr.decode()}")
+        demand(said.get("covered") == covered, f"{what}: covered is {covered} here, {said.get('covered')} there")
         codes[ours] = codes.get(ours, 0) + 1
-    check_evidence(data, vkey)
     print("agreed:", ", ".join(f"{count} times exit {code}" for code, count in sorted(codes.items())))
 
 
@@ -526,7 +534,7 @@ def main():
         elif command == "proof":
             check_proof(*read)[2].is_ours()
         elif command == "evidence":
-            check_evidence(*read)
+            print("covered" if check_evidence(*read) else "not covered")
         elif command == "agree":
             agree(read[0], args[1], args[2])
         else:

@@ -86,6 +86,6 @@ run 0 "$inkfs" rekey st
 run 0 "$inkfs" prove st --grep before -o rekeyed
 run 0 outsider evidence rekeyed "$key"
 run 0 "$inkfs" check rekeyed --key "$key"
-out_has "some were lost and replaced on the word of the log key alone"
+out_has "the log key alone where a lost seal key was replaced on its word"
 run 0 outsider agree rekeyed "$key" "$inkfs"
 echo "an outsider agrees"
