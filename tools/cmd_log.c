@@ -78,13 +78,13 @@ static bool find_path(struct log *log, struct line *out)
 
 static bool has_second_path(struct log *log)
 {
-	const struct ink_body_rename *rename = &log->records.body->rename;
 	const struct ink_header *header = &log->records.record->header;
+	struct ink_str name;
+	uint64_t inode;
 
 	log->second_path.size = 0;
-	if (header->kind != INK_RENAME || !log->records.body ||
-	    !replay_path(log->records.replay, header->seq, rename->new_parent, rename->new_name,
-			 &log->second_path))
+	if (!log->records.body || !second_entry(header, log->records.body, &inode, &name) ||
+	    !replay_path(log->records.replay, header->seq, inode, name, &log->second_path))
 		return false;
 	line_putc(&log->second_path, '\0');
 	return filter_has_path(&log->filter, log->second_path.data);

@@ -213,6 +213,33 @@ bool denied_names_entry(uint16_t op)
 	return op != INK_OP_SETXATTR && op != INK_OP_REMOVEXATTR && op != INK_OP_LINK;
 }
 
+static bool second_of_denied(const struct ink_body_denied *body, uint64_t *ret_inode,
+			     struct ink_str *ret_name)
+{
+	bool is_link = body->op == INK_OP_LINK;
+
+	*ret_inode = body->second_inode;
+	*ret_name = is_link && body->second_name.size == 0 ? body->name : body->second_name;
+	return (is_link || body->op == INK_OP_RENAME) && body->second_inode != 0;
+}
+
+bool second_entry(const struct ink_header *header, const union ink_body *body, uint64_t *ret_inode,
+		  struct ink_str *ret_name)
+{
+	switch (header->kind) {
+	case INK_RENAME:
+		*ret_inode = body->rename.new_parent;
+		*ret_name = body->rename.new_name;
+		return true;
+	case INK_LINK:
+		*ret_inode = header->inode;
+		*ret_name = (struct ink_str){ "", 0 };
+		return true;
+	case INK_DENIED: return second_of_denied(&body->denied, ret_inode, ret_name);
+	default: return false;
+	}
+}
+
 static void describe_denied_change(struct fields *fields, const struct ink_body_denied *body)
 {
 	if (body->flags & INK_ATTR_MODE)
@@ -304,6 +331,9 @@ void describe_body(struct fields *fields, struct replay *replay, const struct in
 			       body->rename.new_name);
 		break;
 	case INK_LINK:
+		describe_entry(fields, replay, header->seq, "from", header->inode,
+			       (struct ink_str){ "", 0 });
+		break;
 	case INK_UNLINK: break;
 	case INK_OPEN:
 	case INK_CLOSE: describe_open_flags(fields, body->open.flags); break;

@@ -16,6 +16,13 @@ void describe_body(struct fields *fields, struct replay *replay, const struct in
 /* The calling process, for kinds that have one: uid, gid, and pid and comm if its ACTOR is known. */
 void describe_caller(struct fields *fields, struct replay *replay, const struct ink_header *header);
 
+/*
+ * What a record is about besides its path: where a RENAME or a refused rename or link leads, or the object that a LINK gave
+ * a further name.  @ret_name empty: @ret_inode itself; else of this name in it.  false: nothing.
+ */
+bool second_entry(const struct ink_header *header, const union ink_body *body, uint64_t *ret_inode,
+		  struct ink_str *ret_name);
+
 /* Whether a DENIED names something in the folder that it is about. */
 bool denied_names_entry(uint16_t op);
 

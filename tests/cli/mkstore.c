@@ -129,6 +129,22 @@ static void fill_rotated(struct ink_store *store, const struct ink_caller *calle
 	must(ink_unlink(store, caller, INK_ROOT_INODE, "app.log.link", false), INK_OK, "unlink");
 }
 
+/* What would give a file another name, refused. */
+static void fill_kept_names(struct ink_store *store, const struct ink_caller *caller)
+{
+	struct ink_attr attr;
+	uint64_t folder = make(store, caller, INK_ROOT_INODE, "sub", S_IFDIR | 0755, NULL);
+	uint64_t log = make(store, caller, INK_ROOT_INODE, "kept.log", S_IFREG | 0644, NULL);
+
+	append(store, caller, log, "kept\n");
+	for (int i = 0; i < 2; i++)
+		must(ink_rename(store, caller, INK_ROOT_INODE, "kept.log", folder, "moved", 0),
+		     INK_ERR_DENIED, "rename");
+	must(ink_rename(store, caller, INK_ROOT_INODE, "kept.log", INK_ROOT_INODE, "other", 0),
+	     INK_ERR_DENIED, "rename");
+	must(ink_link(store, caller, log, folder, "further", &attr), INK_ERR_DENIED, "link");
+}
+
 /* Lines in pieces: by two processes, over records, and one at the end without line feed. */
 static void fill_pieces(struct ink_store *store, const struct ink_caller *caller)
 {
@@ -164,7 +180,7 @@ int main(int argc, char **argv)
 	struct ink_store *store;
 	struct ink_error error = { 0 };
 	struct ink_caller caller;
-	bool is_held = false, is_unclean = false, has_pieces = false;
+	bool is_held = false, is_unclean = false, has_pieces = false, keeps_names = false;
 	long many_count = 0;
 
 	if (argc < 2)
@@ -180,6 +196,8 @@ int main(int argc, char **argv)
 			options.seal_mode = INK_SEAL_MODE_WRITE;
 		else if (strcmp(argv[i], "pieces") == 0)
 			has_pieces = true;
+		else if (strcmp(argv[i], "names") == 0)
+			keeps_names = true;
 		else if (strcmp(argv[i], "hold") == 0)
 			is_held = true;
 		else if (strcmp(argv[i], "unclean") == 0)
@@ -194,6 +212,8 @@ int main(int argc, char **argv)
 	caller = make_actor(store);
 	if (options.profile == INK_PROFILE_ROTATE)
 		fill_rotated(store, &caller);
+	else if (keeps_names)
+		fill_kept_names(store, &caller);
 	else if (has_pieces)
 		fill_pieces(store, &caller);
 	else if (many_count > 0)

@@ -197,11 +197,27 @@ diff -u - plain <<'END' || fail "log of renamed files"
 6 APPEND /app.log offset=0 size=7
 7 RENAME /app.log to=/app.log.1
 8 APPEND /app.log.1 offset=7 size=6
-9 LINK /app.log.link
+9 LINK /app.log.link from=/app.log.1
 10 UNLINK /app.log.link
 END
 run 0 "$inkfs" log st2 --path /app.log.1
-[[ $(numbers) == "7 8 " ]] || fail "--path of a new name"
+[[ $(numbers) == "7 8 9 " ]] || fail "--path of a new name, and of what got a further one"
+
+# Where a refused rename or link would have led is a path that it is about.
+run 0 "$inkfs" init st3 --origin c
+./mkstore st3 names
+run 0 "$inkfs" log st3 --kind DENIED
+sed -E 's/ uid=.*//; s/^([0-9]+) [^ ]+ /\1 /; s/ flags=.*//' out >plain
+diff -u - plain <<'END' || fail "log of refused names"
+8 DENIED /kept.log op=rename errno=EPERM to=/sub/moved
+9 DENIED /kept.log op=rename errno=EPERM to=/other
+10 DENIED /kept.log op=link errno=EPERM to=/sub/further
+12 DENIED /kept.log op=rename errno=EPERM to=/sub/moved
+END
+run 0 "$inkfs" log st3 --path /other
+[[ $(numbers) == "9 " ]] || fail "--path of where a refused rename leads"
+run 0 "$inkfs" log st3 --path '/sub/*'
+[[ $(numbers) == "8 10 12 " ]] || fail "--path of where a refused rename and link lead"
 
 # --- verify ----------------------------------------------------------------------
 
