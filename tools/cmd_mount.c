@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmds.h"
 
+#include "target.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -62,10 +64,30 @@ static int exec_driver(char **argv)
 	return EXIT_BAD;
 }
 
+static bool is_dead_mount(const char *named)
+{
+	struct target target;
+	bool is_mount;
+
+	if (!target_is_dead(named) || !target_init(&target, named))
+		return false;
+	is_mount = target.is_by_mount;
+	target_release(&target);
+	return is_mount;
+}
+
 static int run(int argc, char **argv)
 {
 	if (argc < 3)
 		return usage_error("mount", "needs a store and a mount point");
+	for (int i = 1; i < argc; i++) {
+		if (is_dead_mount(argv[i])) {
+			complain(
+				"the driver of the mount at %s has ended without unmounting it; run 'inkfs umount %s' and mount again",
+				argv[i], argv[i]);
+			return EXIT_BAD;
+		}
+	}
 	stdio_restore_signals();
 	return exec_driver(argv);
 }

@@ -6,17 +6,34 @@
 #include "open.h"
 #include "text.h"
 
+#include "inkfs/reader.h"
+
 #include <inttypes.h>
 #include <string.h>
 
-static const char *state_word(const struct target *target, const struct ink_status *status,
-			      bool is_locked)
+enum state { STATE_MOUNTED, STATE_DEAD, STATE_IN_USE, STATE_CLOSED, STATE_REKEYED, STATE_UNCLEAN };
+
+static const char *const state_words[] = { "mounted", "dead",    "in-use",
+					   "closed",  "rekeyed", "unclean" };
+
+/* Did 'inkfs rekey' write the last record?  It does so to a store that nobody has open, and syncs it. */
+static bool is_rekeyed(const struct target *target, struct ink_store *store,
+		       const struct ink_status *status)
 {
-	if (target->mount_point)
-		return "mounted";
-	if (is_locked)
-		return "in-use";
-	return status->is_closed ? "closed" : "unclean";
+	uint64_t place, seq = status->record_count - 1;
+	const struct ink_record *record = NULL;
+	struct ink_reader *reader;
+	struct ink_error error;
+	bool is_last;
+
+	if (ink_reader_open(target->store, &reader, &error) != INK_OK)
+		return false;
+	is_last = ink_place(store, seq, &place) == INK_OK &&
+		  ink_reader_seek(reader, place, seq) == INK_OK &&
+		  ink_reader_next(reader, &record) == INK_OK && record &&
+		  record->header.kind == INK_REKEY;
+	ink_reader_close(reader);
+	return is_last;
 }
 
 static void put_name(const char *name)
@@ -42,19 +59,32 @@ static void put_bytes(uint64_t bytes)
 		printf("%s (%" PRIu64 " bytes)", text, bytes);
 }
 
-static void put_state(const struct target *target, const char *state)
+static void put_mount_point(const struct target *target)
+{
+	text_put_word(stdout, target->mount_point, strlen(target->mount_point));
+}
+
+static void put_state(const struct target *target, enum state state)
 {
 	put_name("state");
-	if (strcmp(state, "mounted") == 0) {
+	switch (state) {
+	case STATE_MOUNTED:
 		fputs("mounted at ", stdout);
-		text_put_word(stdout, target->mount_point, strlen(target->mount_point));
-	} else if (strcmp(state, "in-use") == 0) {
+		put_mount_point(target);
+		break;
+	case STATE_DEAD:
+		fputs("driver dead: inkfs umount ", stdout);
+		put_mount_point(target);
+		break;
+	case STATE_IN_USE:
 		fputs("in use: a process writes it, but it is mounted nowhere that can be seen from here",
 		      stdout);
-	} else if (strcmp(state, "closed") == 0) {
-		fputs("not mounted, closed in order", stdout);
-	} else {
+		break;
+	case STATE_CLOSED: fputs("not mounted, closed in order", stdout); break;
+	case STATE_REKEYED: fputs("not mounted, closed by rekey", stdout); break;
+	case STATE_UNCLEAN:
 		fputs("not mounted, NOT closed in order; the next mount recovers it", stdout);
+		break;
 	}
 	putchar('\n');
 }
@@ -123,7 +153,7 @@ static void put_handout(const struct live_handout *handout)
 }
 
 static void print_text(const struct target *target, const struct ink_status *status,
-		       const struct live_handout *handout, const char *state)
+		       const struct live_handout *handout, enum state state)
 {
 	put_text("store", target->store);
 	put_state(target, state);
@@ -147,13 +177,13 @@ static json_t *handout_json(const struct live_handout *handout)
 }
 
 static bool print_json(const struct target *target, const struct ink_status *status,
-		       const struct live_handout *handout, const char *state)
+		       const struct live_handout *handout, enum state state)
 {
 	json_t *line = json_object();
 
 	json_add(&line, "schema", json_string("inkfs-status/1"));
 	json_add(&line, "store", json_text(target->store));
-	json_add(&line, "state", json_string(state));
+	json_add(&line, "state", json_string(state_words[state]));
 	json_add(&line, "mount_point",
 		 target->mount_point ? json_text(target->mount_point) : json_null());
 	json_add(&line, "origin", json_text(status->origin));
@@ -181,13 +211,22 @@ static bool print_json(const struct target *target, const struct ink_status *sta
 	return json_put_line(stdout, line);
 }
 
-static bool stored_status(const struct target *target, struct ink_status *ret_status)
+static bool stored_status(const struct target *target, struct ink_status *ret_status,
+			  enum state *ret_state)
 {
 	struct ink_store *store;
 
 	if (!open_store(target->store, &store))
 		return false;
 	ink_status(store, ret_status);
+	if (target->mount_point)
+		*ret_state = target_is_dead(target->mount_point) ? STATE_DEAD : STATE_MOUNTED;
+	else if (ink_store_is_locked(target->store))
+		*ret_state = STATE_IN_USE;
+	else if (ret_status->is_closed)
+		*ret_state = STATE_CLOSED;
+	else
+		*ret_state = is_rekeyed(target, store, ret_status) ? STATE_REKEYED : STATE_UNCLEAN;
 	/* Nothing was written, so there is nothing that can be lost. */
 	(void)ink_store_close(store, INK_UNMOUNT_ASKED);
 	return true;
@@ -200,7 +239,7 @@ static int run(int argc, char **argv)
 	struct live_handout handout = { 0 };
 	struct target target;
 	struct ink_status status;
-	const char *state;
+	enum state state = STATE_MOUNTED;
 	int option;
 
 	while ((option = next_option(argc, argv, ":", longs)) != -1) {
@@ -212,11 +251,10 @@ static int run(int argc, char **argv)
 		return EXIT_USAGE;
 	if (!target_init(&target, argv[optind]))
 		return EXIT_BAD;
-	if (!live_status(&target, &status, &handout) && !stored_status(&target, &status)) {
+	if (!live_status(&target, &status, &handout) && !stored_status(&target, &status, &state)) {
 		target_release(&target);
 		return EXIT_BAD;
 	}
-	state = state_word(&target, &status, ink_store_is_locked(target.store));
 	if (is_json)
 		is_printed = print_json(&target, &status, &handout, state);
 	else

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 /* One line of mountinfo; strings point into it. */
 struct mount_line {
@@ -264,6 +265,14 @@ void target_release(struct target *target)
 	free(target->store);
 	free(target->mount_point);
 	*target = (struct target){ 0 };
+}
+
+bool target_is_dead(const char *path)
+{
+	struct statvfs answer;
+
+	/* stat() may be answered from what the system remembers. */
+	return statvfs(path, &answer) != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
 }
 
 /* The only line of @file in @line.  false if there is none, or more. */

@@ -28,6 +28,9 @@ void target_release(struct target *target);
 /* Look again where the store is mounted. */
 bool target_refresh(struct target *target);
 
+/* Is @path, a mount point, one whose driver has ended without unmounting it?  A driver that hangs keeps us waiting. */
+bool target_is_dead(const char *path);
+
 /*
  * What comes with --key: a verification key, or @FILE that holds one line with it.
  * A complaint has been made if NULL is returned.  The caller frees.

@@ -72,7 +72,7 @@ run 0 cat mnt/.inkfs/checkpoint
 cp out cp
 run 0 "$inkfs" umount mnt
 run 0 "$inkfs" verify st --key @vkey --checkpoint cp
-out_has "closed in order"
+out_has "end          closed in order"
 
 # The seal key's folder must take a new file: told before anything is mounted.
 if unshare --mount true 2>/dev/null; then

@@ -84,6 +84,15 @@ kill -KILL "$driver"
 while [[ -e /proc/$driver/exe ]]; do sleep 0.05; done
 run 0 "$inkfs" verify "$mnt" --key @vkey
 out_has "end          not closed in order"
+for named in "$mnt" "$store"; do
+	run 0 "$inkfs" status "$named"
+	out_has "state        driver dead: inkfs umount "
+	run 0 "$inkfs" status "$named" --json
+	grep -q '"state": *"dead"' out || fail "status --json of a dead mount: $(<out)"
+done
+run 1 "$inkfs" mount "$store" "$mnt"
+err_is_one_line
+err_has "; run 'inkfs umount "
 run 0 "$inkfs" umount "$mnt"
 run 0 "$inkfs" mount "$store" "$mnt"
 run 0 "$inkfs" log "$store" --kind recovery

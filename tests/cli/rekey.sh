@@ -17,10 +17,16 @@ out_has "seal key of epoch "
 run 0 "$inkfs" verify st --key @vkey --checkpoint cp
 out_has "observation rekey "
 out_has "not closed in order"
+run 0 "$inkfs" status st
+out_has "state        not mounted, closed by rekey"
+run 0 "$inkfs" status st --json
+grep -q '"state": *"rekeyed"' out || fail "status --json: $(<out)"
 ./mkstore st many=3
 run 0 "$inkfs" verify st --key @vkey --checkpoint cp
 out_has "observation rekey "
-out_has "closed in order"
+out_has "end          closed in order"
+run 0 "$inkfs" status st
+out_has "state        not mounted, closed in order"
 if /usr/bin/python3 -c "import nacl.signing" 2>/dev/null; then
 	run 0 /usr/bin/python3 "$top/tests/format/verify.py" st
 fi

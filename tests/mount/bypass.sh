@@ -54,7 +54,7 @@ sync "$logs/bank.log"
 "$BUILD/inkfs" umount "$logs"
 code=0
 "$BUILD/inkfs" verify "$store" --key "@$tmp/vkey" >"$tmp/text" 2>&1 || code=$?
-[[ $code == 0 ]] && ! grep -q "closed in order" "$tmp/text" && fail "open, and no evidence: $(<"$tmp/text")"
+[[ $code == 0 ]] && ! grep -q "end          closed in order" "$tmp/text" && fail "open, and no evidence: $(<"$tmp/text")"
 ((code <= 1)) || fail "not checked: $(<"$tmp/text")"
 equal "the file" "$(printf 'paid %s\n' "100 to Alice" "200 to Bob" "300 to Carol" "400 to Dave")" \
 	"$("$BUILD/inkfs" cat "$store" bank.log)"
