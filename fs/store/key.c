@@ -329,6 +329,30 @@ static int open_log_key(const struct io *io, const char *dir, char path[static P
 	return io->open(io->ctx, path, O_RDONLY | O_NONBLOCK, 0);
 }
 
+static enum ink_err fail_open_log_key(const char *path, struct ink_error *ret_error)
+{
+	return error_set(ret_error, INK_ERR_KEY, "cannot open the log key %s: %s", path,
+			 errno == ELOOP ? "it is a symbolic link" : strerror(errno));
+}
+
+enum ink_err log_key_check(const struct io *io, const char *dir, struct ink_error *ret_error)
+{
+	char path[PATH_MAX];
+	bool is_credential;
+	struct stat st;
+	enum ink_err err;
+	int fd = open_log_key(io, dir, path, &is_credential);
+
+	if (fd < 0)
+		return errno == ENOENT ? INK_OK : fail_open_log_key(path, ret_error);
+	if (io->stat(io->ctx, fd, &st) != 0)
+		err = error_io(ret_error, path, "stat");
+	else
+		err = check_file(&st, path, is_credential, ret_error);
+	io_close(io, fd);
+	return err;
+}
+
 enum ink_err log_key_read(const struct io *io, const char *dir, const char *vkey,
 			  struct key_pair **ret_key, struct ink_error *ret_error)
 {
@@ -342,8 +366,7 @@ enum ink_err log_key_read(const struct io *io, const char *dir, const char *vkey
 	int fd = open_log_key(io, dir, path, &is_credential);
 
 	if (fd < 0)
-		return error_set(ret_error, INK_ERR_KEY, "cannot open the log key %s: %s", path,
-				 errno == ELOOP ? "it is a symbolic link" : strerror(errno));
+		return fail_open_log_key(path, ret_error);
 	line = sodium_malloc(LINE_SIZE);
 	if (!line || io->stat(io->ctx, fd, &st) != 0 ||
 	    io_read(io, fd, line, LINE_SIZE, 0, &size) != INK_OK)

@@ -40,6 +40,13 @@ INK_MUST_CHECK enum ink_err log_key_write(const struct io *io, const char *dir, 
 INK_MUST_CHECK enum ink_err log_key_read(const struct io *io, const char *dir, const char *vkey,
 					 struct key_pair **ret_key, struct ink_error *ret_error);
 
+/*
+ * Would log_key_read() take the file by its kind, owner and mode?  What it holds is not looked at.  OK, too, if there is
+ * none: it may be elsewhere until a checkpoint is asked for.
+ */
+INK_MUST_CHECK enum ink_err log_key_check(const struct io *io, const char *dir,
+					  struct ink_error *ret_error);
+
 /* What seal.key holds.  Owned by the caller: seal_key_file_release(). */
 struct seal_key_file {
 	uint32_t epoch;         /* of first */

@@ -221,6 +221,8 @@ static enum ink_err open_store(struct ink_store *store, struct ink_error *error)
 		return open_to_read(store, error);
 	/* Before anything is changed: without the key nothing could be written anyway. */
 	err = seal_key_read(store->io, store->keys_dir, store->store_id, &file, error);
+	if (err == INK_OK)
+		err = log_key_check(store->io, store->keys_dir, error);
 	if (err == INK_OK && store_keys_folder(store, &store->keys_folder) != INK_OK)
 		err = error_io(error, store->keys_dir, "cannot read the folder of the keys");
 	if (err == INK_OK)

@@ -133,6 +133,31 @@ ln -s "$PWD/mine" st/keys/seal.key
 refused st
 rm st/keys/seal.key
 cp -a mine st/keys/seal.key
+
+# The log key is not needed to write; one that others may have is found all the same.
+for mode in 0640 0604 0660; do
+	chmod $mode st/keys/log.key
+	refused st
+	err_has "st/keys/log.key may be read or written by others (mode $mode)"
+done
+chmod 0600 st/keys/log.key
+if (($(id -u) == 0)); then
+	chown 65534 st/keys/log.key
+	refused st
+	err_has "st/keys/log.key belongs to uid 65534"
+	chown 0 st/keys/log.key
+fi
+mv st/keys/log.key log-key
+for command in "ln -s $PWD/log-key" mkfifo mkdir; do
+	$command st/keys/log.key
+	refused st
+	err_has "st/keys/log.key"
+	rm -r st/keys/log.key
+done
+run 0 "$inkfs" init without --origin a
+rm without/keys/log.key
+run 0 ./mkstore without
+cp -a log-key st/keys/log.key
 run 0 "$inkfs" verify st --key @vkey
 
 # --- damage ------------------------------------------------------------------------------

@@ -90,6 +90,14 @@ if [[ $(id -u) == 0 ]]; then
 	chown 65534 "$tmp/foreign/keys/seal.key"
 	refused 1 "own" "$tmp/foreign" "$logs"
 fi
+new_store shown
+chmod 0640 "$tmp/shown/keys/log.key"
+refused 1 "log.key may be read or written by others" "$tmp/shown" "$logs"
+chmod 0600 "$tmp/shown/keys/log.key"
+if [[ $(id -u) == 0 ]]; then
+	chown 65534 "$tmp/shown/keys/log.key"
+	refused 1 "log.key belongs to uid 65534" "$tmp/shown" "$logs"
+fi
 new_store damaged
 printf X | dd of="$tmp/damaged/log/0000000000.seg" bs=1 seek=200 conv=notrunc status=none
 refused 1 "damaged" "$tmp/damaged" "$logs"
