@@ -5,13 +5,21 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static void list_add(struct handles *list, struct handle *handle)
+/* false: it has a text, and there are @text_count_max of these already. */
+static bool list_add(struct handles *list, struct handle *handle, unsigned text_count_max)
 {
+	bool is_full;
+
 	pthread_mutex_lock(&list->lock);
-	handle->previous = list->last;
-	*(list->last ? &list->last->next : &list->first) = handle;
-	list->last = handle;
+	is_full = handle->text && list->text_count >= text_count_max;
+	if (!is_full) {
+		handle->previous = list->last;
+		*(list->last ? &list->last->next : &list->first) = handle;
+		list->last = handle;
+		list->text_count += handle->text != NULL;
+	}
 	pthread_mutex_unlock(&list->lock);
+	return !is_full;
 }
 
 static void list_remove(struct handles *list, struct handle *handle)
@@ -19,6 +27,7 @@ static void list_remove(struct handles *list, struct handle *handle)
 	pthread_mutex_lock(&list->lock);
 	*(handle->previous ? &handle->previous->next : &list->first) = handle->next;
 	*(handle->next ? &handle->next->previous : &list->last) = handle->previous;
+	list->text_count -= handle->text != NULL;
 	pthread_mutex_unlock(&list->lock);
 }
 
@@ -66,13 +75,13 @@ enum ink_err handle_open(struct driver *driver, const struct ink_caller *caller,
 	handle->is_cached = !is_for_writing(flags) && !tails_has_writer(tails, inode);
 	if (handle->is_cached)
 		tails_add_reader(tails, inode);
-	list_add(&driver->handles, handle);
+	(void)list_add(&driver->handles, handle, 0);
 	*ret_handle = handle;
 	return INK_OK;
 }
 
 enum ink_err handle_open_text(struct driver *driver, uint64_t inode, char *text, size_t size,
-			      struct handle **ret_handle)
+			      unsigned text_count_max, struct handle **ret_handle)
 {
 	struct handle *handle = handle_new(inode, O_RDONLY, &(struct ink_caller){ .uid = 0 });
 
@@ -82,7 +91,10 @@ enum ink_err handle_open_text(struct driver *driver, uint64_t inode, char *text,
 	}
 	handle->text = text;
 	handle->text_size = size;
-	list_add(&driver->handles, handle);
+	if (!list_add(&driver->handles, handle, text_count_max)) {
+		handle_free(handle);
+		return INK_ERR_LIMIT;
+	}
 	*ret_handle = handle;
 	return INK_OK;
 }

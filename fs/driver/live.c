@@ -14,6 +14,12 @@
 #define LIVE_FOLDER (UINT64_C(1) << 63)
 #define LIVE_FILE(index) (LIVE_FOLDER + 1 + (index))
 
+/*
+ * Each open file of .inkfs keeps its text, and everybody may open them.  The last places are for those whom nobody else
+ * may shut out: root and the driver's own user.
+ */
+enum { TEXT_COUNT_MAX = 64, TEXT_COUNT_OTHERS = 48 };
+
 static const char folder_name[] = ".inkfs";
 
 static const struct {
@@ -138,6 +144,13 @@ void live_refuse_change(fuse_req_t req, uint64_t inode, const struct ink_setattr
 	refuse(req, inode, change->mask == 0 ? &truncating : &changing);
 }
 
+static unsigned text_count_max(fuse_req_t req)
+{
+	uid_t uid = fuse_req_ctx(req)->uid;
+
+	return uid == 0 || uid == geteuid() ? TEXT_COUNT_MAX : TEXT_COUNT_OTHERS;
+}
+
 void live_open(fuse_req_t req, uint64_t inode, struct fuse_file_info *info)
 {
 	struct ink_body_denied what = { .op = INK_OP_OPEN,
@@ -159,7 +172,12 @@ void live_open(fuse_req_t req, uint64_t inode, struct fuse_file_info *info)
 		return;
 	}
 	if (err == INK_OK)
-		err = handle_open_text(driver, inode, text, size, &handle);
+		err = handle_open_text(driver, inode, text, size, text_count_max(req), &handle);
+	/* Not an error of the store, nor one to be counted: anybody could make it. */
+	if (err == INK_ERR_LIMIT) {
+		fuse_reply_err(req, ENFILE);
+		return;
+	}
 	if (err != INK_OK) {
 		reply_err(req, err);
 		return;

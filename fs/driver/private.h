@@ -35,8 +35,9 @@ enum { HANDLE_SEEN_COUNT = 4 };
 
 /* The open files, oldest first. */
 struct handles {
-	pthread_mutex_t lock; /* the list, and previous and next of its members */
+	pthread_mutex_t lock; /* the others, and previous and next of the members */
 	struct handle *first, *last;
+	unsigned text_count; /* how many have a text */
 };
 
 /* The checkpoint that was made last; see live_text.c. */
@@ -133,9 +134,10 @@ static inline bool is_for_writing(uint32_t flags)
 /* Ask the store to open @inode and make the handle for it.  Errors are those of ink_open(); IO (errno) without memory. */
 INK_MUST_CHECK enum ink_err handle_open(struct driver *driver, const struct ink_caller *caller,
 					uint64_t inode, uint32_t flags, struct handle **ret_handle);
-/* A handle on a file of .inkfs; takes @text. */
+/* A handle on a file of .inkfs; takes @text, always.  LIMIT: @text_count_max of these are open; IO (errno) without memory. */
 INK_MUST_CHECK enum ink_err handle_open_text(struct driver *driver, uint64_t inode, char *text,
-					     size_t size, struct handle **ret_handle);
+					     size_t size, unsigned text_count_max,
+					     struct handle **ret_handle);
 void handle_close(struct driver *driver, struct handle *handle);
 void handles_init(struct handles *list);
 /* Closes those that are still open; no handler runs any more. */

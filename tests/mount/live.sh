@@ -136,11 +136,58 @@ others_see_no_secret() {
 	chmod 755 "$logs"
 }
 
+# hold COMMAND…: open 200 files of .inkfs in one process, run by COMMAND; $held is how many it got, and keeps until let_go.
+hold() {
+	# shellcheck disable=SC2016 # for the inner shell
+	coproc holder {
+		"$@" bash -c '
+			for ((i = 0; i < 200; i++)); do
+				{ exec {fd}<"$1"; } 2>/dev/null || break
+			done
+			echo "$i"
+			read -r
+		' - "$live/metrics"
+	}
+	holder_pid=$!
+	read -r -u "${holder[0]}" held
+}
+let_go() {
+	echo >&"${holder[1]}"
+	wait "$holder_pid"
+	# A file is released a moment after its close(2).
+	for _ in $(seq 100); do
+		! cat "$live"/* >"$tmp/seen" 2>/dev/null || return 0
+		sleep 0.05
+	done
+	fail "closed files of .inkfs keep their places"
+}
+
+# Each keeps its text in the driver's memory, so there are 64; the last 16 are for root and the driver's user.
+open_files_are_limited() {
+	local errors
+	errors=$(metric 'inkfs_errors_total{kind="io"}')
+	hold env
+	equal "open files of .inkfs" 64 "$held"
+	cat "$live/vkey" 2>"$tmp/text" && fail "one more could be opened"
+	grep -q "Too many open files in system" "$tmp/text" || fail "says: $(cat "$tmp/text")"
+	let_go
+	hold env
+	equal "open files of .inkfs, again" 64 "$held"
+	let_go
+	equal "errors" "$errors" "$(metric 'inkfs_errors_total{kind="io"}')"
+	[[ $(id -u) == 0 ]] && command -v setpriv >/dev/null || return 0
+	hold setpriv --reuid=65534 --regid=65534 --clear-groups --
+	equal "open files of .inkfs of another user" 48 "$held"
+	cat "$live/vkey" >/dev/null || fail "another user shuts out root"
+	let_go
+}
+
 it_is_hidden_and_there
 status_is_that_of_now
 an_open_file_does_not_change
 checkpoint_is_one
 metrics_are_in_form
+open_files_are_limited
 others_see_no_secret
 "$BUILD/inkfs" umount "$logs"
 "$BUILD/inkfs" verify "$store" --key "@$tmp/vkey" --checkpoint "$tmp/checkpoint" >"$tmp/text" ||
