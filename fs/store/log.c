@@ -288,11 +288,7 @@ enum ink_err log_prepare(struct log *log, struct ink_header *header, bool is_sys
 	return INK_OK;
 }
 
-/*
- * A write that failed may have left all of a frame but its padding behind, which an opening after a
- * crash would take for a record.  If this fails too, the next record is written over it.
- */
-static void take_back(struct log *log)
+void log_take_back(struct log *log)
 {
 	uint64_t allocated = log->allocated;
 	int keep = errno;
@@ -328,7 +324,7 @@ enum ink_err log_write(struct log *log, const struct ink_header *header,
 	parts[2] = (struct iovec){ (void *)(uintptr_t)zeros,
 				   size - FRAME_OFF_BODY - header->body_size };
 	if (io_write(log->io, log->fd, parts, body ? 3 : 1, log->end) != INK_OK) {
-		take_back(log);
+		log_take_back(log);
 		return INK_ERR_IO;
 	}
 	*ret_place = place_make(log->segment, (uint32_t)log->end);

@@ -83,6 +83,12 @@ INK_MUST_CHECK enum ink_err log_prepare(struct log *log, struct ink_header *head
  */
 void log_body_target(const struct log *log, int *ret_fd, uint64_t *ret_offset);
 /*
+ * A write behind the end failed: what it left there goes, and errno stays.  An opening after a crash would find all of a
+ * frame but its padding, and take it for a record; or a body, and keep in lost/ what the caller was told is not there.
+ * If this fails too, the next record is written over it.  log_write() does it by itself.
+ */
+void log_take_back(struct log *log);
+/*
  * Write the record that log_prepare() made room for; no other record may come between.  The header's
  * digest must be set.
  *

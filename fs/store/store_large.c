@@ -153,7 +153,12 @@ static enum ink_err finish(struct writer *writer)
 enum ink_err store_write_and_hash(struct ink_store *store, const void *data, uint32_t size,
 				  const uint8_t *nonce, uint8_t ret_digest[static INK_HASH_SIZE])
 {
+	enum ink_err err;
+
 	start(store->writer, store, data, size);
 	hash_two(nonce, INK_NONCE_SIZE, data, size, ret_digest);
-	return finish(store->writer);
+	err = finish(store->writer);
+	if (err != INK_OK)
+		log_take_back(store->log);
+	return err;
 }

@@ -251,7 +251,10 @@ bool store_epoch_is_overdue(uint32_t length_s, uint64_t age_s);
 struct writer *store_writer_open(void);
 /* Takes NULL. */
 void store_writer_close(struct writer *writer);
-/* Write a body to where the next record's belongs, and hash it meanwhile.  Under `lock`, after log_prepare(). */
+/*
+ * Write a body to where the next record's belongs, and hash it meanwhile.  Under `lock`, after log_prepare().
+ * On failure nothing of it stays behind the end.
+ */
 INK_MUST_CHECK enum ink_err store_write_and_hash(struct ink_store *store, const void *data,
 						 uint32_t size, const uint8_t *nonce,
 						 uint8_t ret_digest[static INK_HASH_SIZE]);

@@ -218,6 +218,59 @@ static void what_was_refused_is_not_there_after_a_crash(void **state)
 	}
 }
 
+static bool holds(const char *path, const uint8_t *piece, size_t piece_size)
+{
+	size_t size;
+	uint8_t *bytes = file_read(path, &size);
+	bool result = memmem(bytes, size, piece, piece_size) != NULL;
+
+	free(bytes);
+	return result;
+}
+
+/* The body of a large append goes to the segment before its head does, by a thread of its own. */
+static void nothing_of_a_large_refused_write_is_left(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned at = 1; at <= 2; at++) {
+		struct trial_model model = { 0 };
+		struct trial_file *file;
+		struct ink_store *store;
+		struct ink_error error;
+		struct fault_io fault;
+		char path[PATH_MAX];
+
+		tree_copy(f->made, f->path);
+		fault_io_init(&fault);
+		assert_ok(store_open_on(&fault.io, f->path, &f->options, &store, &error));
+		assert_non_null(store->writer);
+		file = model_add(&model, "a", trial_create(store, "a"));
+		fault.is_torn = true;
+		/* The first write of those that count leaves its first half, the second almost all. */
+		fault_io_arm(&fault, at, 1 << FAULT_PWRITEV, false, EIO);
+		if (at == 2) {
+			trial_append(store, file->inode, "one line", 8);
+			model_append(file, "one line", 8);
+		}
+		assert_err(INK_ERR_IO, ink_append(store, &trial_root, file->inode, INK_AT_END,
+						  f->large, LARGE_SIZE + 1, false));
+		assert_int_equal(errno, EIO);
+		trial_append(store, file->inode, "next", 4);
+		model_append(file, "next", 4);
+		trial_abandon(store);
+		scratch_path(f->path, "log/0000000000.seg", path);
+		assert_false(holds(path, f->large + LARGE_SIZE / 4, 64));
+		store = trial_open(f->path, &f->options);
+		assert_store_is(store, &model);
+		trial_close(store);
+		assert_int_equal(count_losses(f->path), 0);
+		assert_true(is_intact(f->path));
+		tree_remove(f->path);
+		model_free(&model);
+	}
+}
+
 /* --- opening after a crash, on a disk that fails again --- */
 
 static void make_torn(struct fixture *f, struct trial_model *model)
@@ -291,6 +344,7 @@ int main(void)
 		T(all_calls_fail_from_one_on),
 		T(the_disk_is_full_from_one_call_on),
 		T(what_was_refused_is_not_there_after_a_crash),
+		T(nothing_of_a_large_refused_write_is_left),
 		T(a_recovery_that_fails_anywhere_is_done_again_and_loses_nothing_more),
 	};
 
