@@ -20,7 +20,8 @@ struct handout {
 	struct handout_status
 		status; /* changed by the thread alone, and by handout_close() after it */
 	pthread_cond_t wake;
-	pid_t running; /* the thread's */
+	pid_t running; /* the thread's, and the next */
+	bool has_told_passed;
 };
 
 /* --- where to ---------------------------------------------------------------------------------- */
@@ -81,13 +82,22 @@ static bool make_note(struct handout *handout, char buf[static INK_CHECKPOINT_SI
 	return true;
 }
 
-/* Once in a mount: nothing that we do makes it good again. */
+/* Each is told once in a mount: nothing that we do makes it good again. */
 static void look_for_conflict(struct handout *handout, const struct handout_note *note)
 {
-	char why[HANDOUT_TEXT_SIZE];
+	char why[HANDOUT_TEXT_SIZE], passed[HANDOUT_TEXT_SIZE];
+	bool fits;
 
-	if (handout->status.has_conflict ||
-	    handout_fits_folder(handout->options.to, handout->options.store_path, note, why))
+	if (handout->status.has_conflict)
+		return;
+	fits = handout_fits_folder(handout->options.to, handout->options.store_path, note, passed,
+				   why);
+	if (passed[0] != '\0' && !handout->has_told_passed) {
+		handout->has_told_passed = true;
+		tell(handout, false, passed,
+		     "; if nobody should have put it there, find out who did");
+	}
+	if (fits)
 		return;
 	pthread_mutex_lock(&handout->lock);
 	handout->status.has_conflict = true;

@@ -155,23 +155,97 @@ bool handout_to_folder(const char *folder, const struct handout_note *note,
 
 /* --- what was there before --------------------------------------------------------------------- */
 
-/* The largest by name; 0: there is none, or the folder cannot be read. */
-static uint64_t find_largest(DIR *dir, const struct handout_note *note,
-			     char ret_name[static NAME_SIZE])
-{
-	const struct dirent *entry;
-	uint64_t largest = 0, records;
+/* All numbers of records that names give, largest first. */
+struct claims {
+	uint64_t *records;
+	size_t count, room;
+};
 
-	while ((entry = readdir(dir)) != NULL) {
-		if (!parse_name(note, entry->d_name, &records) || records <= largest)
-			continue;
-		largest = records;
-		name_of(&(struct handout_note){ .text = note->text, .records = records }, ret_name);
+static bool claims_add(struct claims *claims, uint64_t records)
+{
+	if (claims->count == claims->room) {
+		size_t room = claims->room ? claims->room * 2 : 64;
+		uint64_t *grown = reallocarray(claims->records, room, sizeof(*grown));
+
+		if (!grown)
+			return false;
+		claims->records = grown;
+		claims->room = room;
 	}
-	return largest;
+	claims->records[claims->count++] = records;
+	return true;
 }
 
-/* What is no checkpoint of ours says nothing; whoever verifies with it will hear that. */
+static int larger_first(const void *left, const void *right)
+{
+	uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+	return (a < b) - (a > b);
+}
+
+static void read_claims(DIR *dir, const struct handout_note *note, struct claims *ret_claims)
+{
+	const struct dirent *entry;
+	uint64_t records;
+
+	while ((entry = readdir(dir)) != NULL)
+		if (parse_name(note, entry->d_name, &records) && !claims_add(ret_claims, records))
+			break;
+	if (ret_claims->count > 0)
+		qsort(ret_claims->records, ret_claims->count, sizeof(*ret_claims->records),
+		      larger_first);
+}
+
+struct found {
+	char name[NAME_SIZE], text[INK_CHECKPOINT_SIZE_MAX];
+	struct ink_checkpoint_text checkpoint;
+	uint64_t records;
+};
+
+/* A name can be given to any file; what counts is what the log key has signed. */
+static bool look_at(DIR *dir, const char *store_path, struct found *found)
+{
+	struct ink_error error;
+	uint64_t signed_records;
+
+	found->checkpoint = (struct ink_checkpoint_text){
+		.name = found->name,
+		.data = found->text,
+		.size = read_file(dirfd(dir), found->name, found->text),
+	};
+	return found->checkpoint.size > 0 &&
+	       ink_checkpoint_look(store_path, &found->checkpoint, &signed_records, &error) ==
+		       INK_OK &&
+	       signed_records == found->records;
+}
+
+/* The largest good one.  false: there is none.  @ret_passed: the first that is passed over, if one is. */
+static bool find_largest(const char *folder, const char *store_path,
+			 const struct handout_note *note, struct found *ret_found, char *ret_passed)
+{
+	struct claims claims = { 0 };
+	DIR *dir = opendir(folder);
+	bool is_found = false;
+
+	if (dir)
+		read_claims(dir, note, &claims);
+	for (size_t i = 0; i < claims.count && !is_found; i++) {
+		ret_found->records = claims.records[i];
+		name_of(&(struct handout_note){ .text = note->text, .records = claims.records[i] },
+			ret_found->name);
+		is_found = look_at(dir, store_path, ret_found);
+		if (!is_found && ret_passed[0] == '\0')
+			snprintf(
+				ret_passed, HANDOUT_TEXT_SIZE,
+				"%s lies there, but is no checkpoint of this log with that many records, and is passed over",
+				ret_found->name);
+	}
+	free(claims.records);
+	if (dir)
+		closedir(dir);
+	return is_found;
+}
+
 static bool is_continued(const char *store_path, const struct ink_checkpoint_text *old_one,
 			 const struct handout_note *note, char *ret_why)
 {
@@ -190,23 +264,20 @@ static bool is_continued(const char *store_path, const struct ink_checkpoint_tex
 }
 
 bool handout_fits_folder(const char *folder, const char *store_path,
-			 const struct handout_note *note, char ret_why[static HANDOUT_TEXT_SIZE])
+			 const struct handout_note *note, char ret_passed[static HANDOUT_TEXT_SIZE],
+			 char ret_why[static HANDOUT_TEXT_SIZE])
 {
-	char name[NAME_SIZE], before[INK_CHECKPOINT_SIZE_MAX];
-	struct ink_checkpoint_text old_one = { .name = name, .data = before };
-	DIR *dir = opendir(folder);
-	uint64_t records = dir ? find_largest(dir, note, name) : 0;
+	struct found found;
 
-	if (records > 0)
-		old_one.size = read_file(dirfd(dir), name, before);
-	if (dir)
-		closedir(dir);
-	if (records > note->records) {
+	ret_passed[0] = '\0';
+	if (!find_largest(folder, store_path, note, &found, ret_passed))
+		return true;
+	if (found.records > note->records) {
 		snprintf(
 			ret_why, HANDOUT_TEXT_SIZE,
 			"%s lies there, and the log has only %llu records: the store was put back to an older state, or a copy of it goes on elsewhere",
-			name, (unsigned long long)note->records);
+			found.name, (unsigned long long)note->records);
 		return false;
 	}
-	return old_one.size == 0 || is_continued(store_path, &old_one, note, ret_why);
+	return is_continued(store_path, &found.checkpoint, note, ret_why);
 }

@@ -27,10 +27,12 @@ bool handout_to_folder(const char *folder, const struct handout_note *note,
 /*
  * Hold the largest checkpoint of this log that the folder had before against @note.
  *
+ * @ret_passed: what has the name of a larger one and is no good checkpoint of this log, in a sentence; else empty.
  * false: they contradict each other; @ret_why says how.  What cannot be read contradicts nothing.
  */
 bool handout_fits_folder(const char *folder, const char *store_path,
-			 const struct handout_note *note, char ret_why[static HANDOUT_TEXT_SIZE]);
+			 const struct handout_note *note, char ret_passed[static HANDOUT_TEXT_SIZE],
+			 char ret_why[static HANDOUT_TEXT_SIZE]);
 
 /*
  * Run @program with it.  @running: 0, or one that could not be ended the last time; the same afterwards.

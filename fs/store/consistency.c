@@ -11,6 +11,24 @@ struct pair {
 	struct checkpoint old_one, new_one;
 };
 
+enum ink_err ink_checkpoint_look(const char *path, const struct ink_checkpoint_text *text,
+				 uint64_t *ret_size, struct ink_error *ret_error)
+{
+	struct checkpoint checkpoint;
+	struct succession keys;
+	struct note note;
+	enum ink_err err =
+		vkey_setup() ? identity_read(path, &keys, ret_error)
+			     : error_set(ret_error, INK_ERR_FAILED, "libsodium does not start");
+
+	if (err == INK_OK)
+		err = identity_checkpoint(keys.vkey, text->name, text->data, text->size, &note,
+					  &checkpoint, ret_error);
+	if (err == INK_OK)
+		*ret_size = checkpoint.size;
+	return err;
+}
+
 static enum ink_err tree_source(void *ctx, uint64_t from, uint64_t to,
 				uint8_t ret_root[static INK_HASH_SIZE])
 {

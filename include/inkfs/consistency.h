@@ -18,6 +18,17 @@ struct ink_consistency {
 };
 
 /*
+ * Is @text a checkpoint of the log in the store @path, signed by its log key?  Of the log its first record alone is read.
+ *
+ * @ret_size: of how many records.
+ * INK_ERR_INVALID: not a checkpoint.  INK_ERR_DAMAGED: of another log, or not signed; or the store's first record is bad.
+ */
+INK_API INK_MUST_CHECK enum ink_err ink_checkpoint_look(const char *path,
+							const struct ink_checkpoint_text *text,
+							uint64_t *ret_size,
+							struct ink_error *ret_error);
+
+/*
  * Prove from the store @path that the log of @old is the beginning of the log of @new.  The proof is checked before it
  * is given.  No key is needed, and nothing is signed.
  *

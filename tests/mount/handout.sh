@@ -111,9 +111,39 @@ nothing_is_replaced() {
 	sum=$(cd "$tmp/taken" && sha256sum -- *)
 	start "checkpoint-to=$tmp/taken,checkpoint-interval=1"
 	soon "trouble" has_said "lies there and says something else, and is left alone"
-	has_said "the store was put back to an older state, or a copy of it goes on elsewhere" || fail "no conflict"
+	state_is conflict False || fail "a conflict with rubbish"
 	stop 1
+	said 0 "the store was put back"
+	said 1 "is no checkpoint of this log with that many records, and is passed over"
 	equal "what was there" "$sum" "$(cd "$tmp/taken" && sha256sum -- *)"
+}
+
+# A name alone says nothing: rubbish, a good one under a larger number, a changed one, another log's; and a pipe.
+named_has() { (($(find "$tmp/named" -name '*.checkpoint' | wc -l) >= $1)); }
+names_are_not_believed() {
+	local good commitment
+	good=$(newest)
+	commitment=$(basename "$good" | cut -c 1-32)
+	mkdir "$tmp/named"
+	cp "$good" "$tmp/named/"
+	fake() { echo "$tmp/named/$commitment-$(printf %020d "$1").checkpoint"; }
+	echo rubbish >"$(fake 99999999)"
+	cp "$good" "$(fake 99999998)"
+	sed '2s/.*/99999997/' "$good" >"$(fake 99999997)"
+	mkfifo "$(fake 99999996)"
+	ln -s "$good" "$(fake 99999995)"
+	: >"$(fake 99999994)"
+	"$BUILD/inkfs" init "$tmp/stranger" --origin example.org/stranger >/dev/null 2>&1
+	"$BUILD/inkfs" checkpoint "$tmp/stranger" >"$(fake 99999993)"
+	cp "$good" "$tmp/named/$commitment-18446744073709551615.checkpoint"
+	start "checkpoint-to=$tmp/named,checkpoint-interval=1"
+	soon "the word" has_said "is no checkpoint of this log with that many records, and is passed over"
+	echo line >>"$logs/file"
+	soon "two more" named_has 11
+	equal "conflict" "False False" "$(state conflict) $(state failing)"
+	stop 0
+	said 1 "passed over"
+	said 0 "the store was put back"
 }
 
 # The daemon does the same, and says so where it can be asked.
@@ -253,6 +283,8 @@ a_rollback_is_noticed() {
 	echo "to be lost" >>"$logs/file"
 	stop 0
 	put_back
+	# Behind rubbish with a larger number, too.
+	echo rubbish >"$tmp/pins/$(basename "$(find "$tmp/pins" -name '*.checkpoint')" | cut -c 1-32)-00000000000099999999.checkpoint"
 	start "checkpoint-to=$tmp/pins,checkpoint-interval=1"
 	soon "the word" has_said "the store was put back to an older state, or a copy of it goes on elsewhere"
 	soon "status" state_is conflict True
@@ -297,6 +329,7 @@ what_makes_no_sense() {
 a_folder_gets_them
 killed_it_leaves_nothing_half
 nothing_is_replaced
+names_are_not_believed
 a_daemon_hands_out
 a_full_folder
 a_program_gets_them
