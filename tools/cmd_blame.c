@@ -177,6 +177,8 @@ static bool parse_args(int argc, char **argv, struct blame *blame)
 				return false;
 		}
 	}
+	if (!filter_is_possible(&blame->filter, "blame"))
+		return false;
 	if (blame->filter.paths.count > 0) {
 		usage_error("blame", "the path stands behind the store, without --path");
 		return false;

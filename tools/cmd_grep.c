@@ -376,6 +376,8 @@ static bool parse_args(int argc, char **argv, struct grep *grep)
 		if (!take_option(grep, option))
 			return false;
 	}
+	if (!filter_is_possible(&grep->filter, "grep"))
+		return false;
 	if (!has_operands(argc, argv, 2, 2, "a pattern and one store or mount point"))
 		return false;
 	if (strchr(argv[optind], '\n')) {

@@ -28,7 +28,7 @@ struct log {
 	struct records_options options;
 	const struct format *format;
 	const char *state_path;
-	bool is_following, has_from;
+	bool is_following;
 	enum { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER } color;
 
 	struct target target;
@@ -359,6 +359,8 @@ static bool parse_args(int argc, char **argv, struct log *log)
 		if (!take_option(log, option))
 			return false;
 	}
+	if (!filter_is_possible(&log->filter, "log"))
+		return false;
 	if (log->color == COLOR_AUTO && isatty(STDOUT_FILENO))
 		log->color = COLOR_ALWAYS;
 	return has_operands(argc, argv, 1, 1, "one store or mount point");

@@ -7,6 +7,7 @@
 #include "timespec.h"
 
 #include <fnmatch.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -117,15 +118,22 @@ int filter_take(struct filter *filter, const char *cmd_name, int option, const c
 	switch (option) {
 	case FILTER_SINCE: return take_time(&filter->since_ns, &filter->has_since, cmd_name, value);
 	case FILTER_UNTIL: return take_time(&filter->until_ns, &filter->has_until, cmd_name, value);
-	case FILTER_FROM: return take_seq(&filter->from_seq, cmd_name, value);
+	case FILTER_FROM:
+		filter->is_behind = false;
+		return take_seq(&filter->from_seq, cmd_name, value);
 	case FILTER_TO: return take_seq(&filter->to_seq, cmd_name, value);
 	case FILTER_AFTER:
 		if (take_seq(&filter->from_seq, cmd_name, value) < 0)
 			return -1;
 		filter->from_seq += filter->from_seq < UINT64_MAX;
+		filter->is_behind = true;
 		return 1;
 	case FILTER_KIND: return take_kinds(filter, cmd_name, value);
-	case FILTER_PATH: return take_word(&filter->paths, cmd_name, value);
+	case FILTER_PATH:
+		if (value[0] != '\0')
+			return take_word(&filter->paths, cmd_name, value);
+		usage_error(cmd_name, "--path '' is no path; '/' is all of them");
+		return -1;
 	case FILTER_USER: return take_user(filter, cmd_name, value);
 	case FILTER_PROCESS: return take_word(&filter->processes, cmd_name, value);
 	case FILTER_JOB: return take_word(&filter->jobs, cmd_name, value);
@@ -133,9 +141,19 @@ int filter_take(struct filter *filter, const char *cmd_name, int option, const c
 	}
 }
 
+bool filter_is_possible(const struct filter *filter, const char *cmd_name)
+{
+	/* What comes behind the last record that is wanted is nothing, and may be asked for. */
+	if (filter->from_seq <= filter->to_seq || filter->is_behind)
+		return true;
+	usage_error(cmd_name, "--from %" PRIu64 " comes behind --to %" PRIu64, filter->from_seq,
+		    filter->to_seq);
+	return false;
+}
+
 /* --- decisions ----------------------------------------------------------------------- */
 
-bool filter_path_matches(const char *pattern, const char *path)
+static bool matches(const char *pattern, const char *path)
 {
 	size_t size = strlen(pattern);
 
@@ -144,6 +162,12 @@ bool filter_path_matches(const char *pattern, const char *path)
 	while (size > 0 && pattern[size - 1] == '/')
 		size--;
 	return strncmp(path, pattern, size) == 0 && (path[size] == '/' || path[size] == '\0');
+}
+
+bool filter_path_matches(const char *pattern, const char *path)
+{
+	return matches(pattern, path) ||
+	       (pattern[0] != '/' && path[0] == '/' && matches(pattern, path + 1));
 }
 
 bool filter_has_path(const struct filter *filter, const char *path)

@@ -22,6 +22,7 @@ struct filter_list {
 struct filter {
 	uint64_t from_seq; /* first record */
 	uint64_t to_seq;   /* last record; UINT64_MAX: no end */
+	bool is_behind;    /* from_seq is from --after */
 	bool has_since, has_until;
 	int64_t since_ns, until_ns; /* both included */
 	uint32_t kinds;             /* bit 1 << kind; 0: all */
@@ -62,7 +63,7 @@ enum filter_option {
 /* What --help says of --path, and of the others. */
 #define FILTER_USAGE_PATH                                                                                        \
 	"  --path PATTERN  about this path or what lies beneath it; '*', '?' and '[…]' as in the shell, but\n" \
-	"                  '*' goes over slashes\n"
+	"                  '*' goes over slashes; the first slash may be left out\n"
 #define FILTER_USAGE                                                                                             \
 	"  --since TIME    not before TIME: RFC 3339 ('2026-11-21T09:35:17Z', a date alone will do), '2 hours\n" \
 	"                  ago', '15min', 'today', 'yesterday', @SECONDS since 1970; UTC if no zone is said\n"   \
@@ -83,7 +84,13 @@ void filter_release(struct filter *filter);
  */
 int filter_take(struct filter *filter, const char *cmd_name, int option, const char *value);
 
-/* Does @pattern mean @path: the path itself, what lies beneath it, or a pattern in which '*' goes over slashes? */
+/* Do the options taken go together?  false after having complained. */
+bool filter_is_possible(const struct filter *filter, const char *cmd_name);
+
+/*
+ * Does @pattern mean @path: the path itself, what lies beneath it, or a pattern in which '*' goes over slashes?  @path begins
+ * with a slash, @pattern need not.
+ */
 bool filter_path_matches(const char *pattern, const char *path);
 /* true also if no path is asked for.  @path: NULL for none. */
 bool filter_has_path(const struct filter *filter, const char *path);

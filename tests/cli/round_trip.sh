@@ -174,6 +174,26 @@ run 0 "$inkfs" log st --path '*.log' --from 13
 [[ $(numbers) == "13 14 15 16 " ]] || fail "--path with a pattern"
 run 0 "$inkfs" log st --path /job
 out_is </dev/null
+for path in jobs jobs/ 'jobs*' '[j]obs*'; do
+	run 0 "$inkfs" log st --path "$path" --kind CREATE,MKDIR
+	[[ $(numbers) == "5 6 " ]] || fail "--path without the first slash: $path"
+done
+run 0 "$inkfs" log st --path build.log
+out_is </dev/null
+run 0 "$inkfs" grep two st --path jobs/build.log
+for asked in "log st" "grep two st" "blame st /jobs/build.log"; do
+	read -r -a words <<<"$asked"
+	run 2 "$inkfs" "${words[@]}" --from 10 --to 3
+	err_is_one_line
+	err_has "--from 10 comes behind --to 3"
+	[[ ${words[0]} == blame ]] && continue
+	run 2 "$inkfs" "${words[@]}" --path ''
+	err_is_one_line
+done
+run 0 "$inkfs" log st --from 3 --to 3
+[[ $(numbers) == "3 " ]] || fail "--from and --to of one record"
+run 0 "$inkfs" log st --after 3 --to 3
+out_is </dev/null
 run 0 "$inkfs" log st --json
 python3 - <<'END' || fail "log --json"
 import json
