@@ -188,9 +188,7 @@ static void block_signals(int how)
 	pthread_sigmask(how, &set, NULL);
 }
 
-static int run_driver(struct ink_store *store, const struct mount_paths *paths,
-		      const struct options *options, struct handout *handout,
-		      enum ink_unmount_reason *ret_reason)
+static struct driver *mount_driver(const struct mount_paths *paths, const struct options *options)
 {
 	struct driver_options driver_options = {
 		.store_path = paths->store,
@@ -199,20 +197,24 @@ static int run_driver(struct ink_store *store, const struct mount_paths *paths,
 		.audit = options->store.audit,
 		.is_read_only = options->store.is_read_only,
 		.is_for_all = options->is_for_all || geteuid() == 0,
-		.handout = handout,
 		.thread_count = options->thread_count,
 		.on_ready = on_ready,
 	};
 	struct driver *driver = NULL;
-	int code = EXIT_GOOD;
 
-	if (driver_open(store, &driver_options, &driver) != INK_OK) {
+	if (driver_open(&driver_options, &driver) != INK_OK)
 		say(LOG_ERR, "cannot mount %s at %s: %s", paths->store, paths->mount_point,
 		    out.fuse_line[0] ? out.fuse_line : strerror(errno));
-		return EXIT_BAD;
-	}
+	return driver;
+}
+
+static int run_driver(struct driver *driver, struct ink_store *store, struct handout *handout,
+		      const struct mount_paths *paths, enum ink_unmount_reason *ret_reason)
+{
+	int code = EXIT_GOOD;
+
 	block_signals(SIG_UNBLOCK);
-	if (driver_run(driver, ret_reason) != INK_OK) {
+	if (driver_run(driver, store, handout, ret_reason) != INK_OK) {
 		say(LOG_ERR, "the session of %s at %s broke: %s", paths->store, paths->mount_point,
 		    strerror(errno));
 		code = EXIT_BAD;
@@ -221,7 +223,6 @@ static int run_driver(struct ink_store *store, const struct mount_paths *paths,
 	block_signals(SIG_BLOCK);
 	if (!out.is_daemon)
 		notify("STOPPING=1");
-	driver_close(driver);
 	return code;
 }
 
@@ -249,6 +250,7 @@ static int serve(struct command *command, const struct mount_paths *paths, const
 	enum ink_unmount_reason reason = INK_UNMOUNT_CLOSE;
 	struct handout *handout;
 	struct ink_store *store = NULL;
+	struct driver *driver;
 	struct ink_error error;
 	int code;
 
@@ -257,12 +259,17 @@ static int serve(struct command *command, const struct mount_paths *paths, const
 	store_options->on_damage = hear_damage;
 	store_options->on_notice = hear_store;
 	block_signals(SIG_BLOCK);
+	driver = mount_driver(paths, &command->options);
+	if (!driver)
+		return EXIT_BAD;
 	if (ink_store_open(paths->store, store_options, &store, &error) != INK_OK) {
+		driver_close(driver);
 		say(LOG_ERR, "%s", error.text);
 		return EXIT_BAD;
 	}
 	handout = start_handout(paths, &command->options);
-	code = run_driver(store, paths, &command->options, handout, &reason);
+	code = run_driver(driver, store, handout, paths, &reason);
+	driver_close(driver);
 	if (ink_store_close(store, reason) != INK_OK) {
 		say(LOG_ERR, "%s was not closed in order; mounting it again recovers it",
 		    paths->store);

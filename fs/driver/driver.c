@@ -149,27 +149,22 @@ static struct fuse_loop_config *loop_new(unsigned thread_count)
 	return loop;
 }
 
-enum ink_err driver_open(struct ink_store *store, const struct driver_options *options,
-			 struct driver **ret_driver)
+enum ink_err driver_open(const struct driver_options *options, struct driver **ret_driver)
 {
 	struct driver *driver = calloc(1, sizeof(*driver));
 
 	if (!driver)
 		return INK_ERR_IO;
-	driver->store = store;
 	driver->options = *options;
+	driver->store_fd = -1;
 	tails_init(&driver->tails,
 		   options->thread_count > 0 ? options->thread_count : loop_defaults.thread_count);
 	handles_init(&driver->handles);
 	pthread_mutex_init(&driver->checkpoint.lock, NULL);
 	clock_gettime(CLOCK_REALTIME, &driver->begun);
-	driver->store_fd = open(options->store_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (driver->store_fd < 0)
-		goto fail;
 	errno = ENOMEM;
-	driver->actors = actors_open(store);
 	driver->loop = loop_new(options->thread_count);
-	if (!driver->actors || !driver->loop)
+	if (!driver->loop)
 		goto fail;
 	driver->session = session_new(driver);
 	if (!driver->session) {
@@ -193,10 +188,21 @@ fail:
 }
 
 /* The loop answers with the number of the signal that ended it. */
-enum ink_err driver_run(struct driver *driver, enum ink_unmount_reason *ret_reason)
+enum ink_err driver_run(struct driver *driver, struct ink_store *store, struct handout *handout,
+			enum ink_unmount_reason *ret_reason)
 {
-	int result = fuse_session_loop_mt(driver->session, driver->loop);
+	int result;
 
+	driver->store = store;
+	driver->handout = handout;
+	driver->store_fd = open(driver->options.store_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (driver->store_fd < 0)
+		return INK_ERR_IO;
+	errno = ENOMEM;
+	driver->actors = actors_open(store);
+	if (!driver->actors)
+		return INK_ERR_IO;
+	result = fuse_session_loop_mt(driver->session, driver->loop);
 	if (result < 0) {
 		errno = -result;
 		return INK_ERR_IO;

@@ -22,9 +22,8 @@ struct driver_options {
 	const char *flags; /* generic mount options for the system, "noexec,noatime"; "" for none */
 	enum ink_audit audit; /* as given to the store: whose opening is worth a look at /proc */
 	bool is_read_only;
-	bool is_for_all;         /* allow_other */
-	struct handout *handout; /* what .inkfs tells of it; NULL: nothing is handed out */
-	unsigned thread_count;   /* 1 to DRIVER_THREAD_COUNT_MAX; 0: the default */
+	bool is_for_all;       /* allow_other */
+	unsigned thread_count; /* 1 to DRIVER_THREAD_COUNT_MAX; 0: the default */
 	/* Called once, from a thread of the session, when the system has taken the mount into use. */
 	void (*on_ready)(void *ctx);
 	void *ctx;
@@ -33,20 +32,24 @@ struct driver_options {
 enum { DRIVER_THREAD_COUNT_DEFAULT = 10, DRIVER_THREAD_COUNT_MAX = 256 };
 
 /*
- * Make a session on @store, which the caller closes after driver_close(), and mount it.
+ * Mount, before there is a store: what cannot be mounted leaves none with a session that never was.  Whoever asks for
+ * something in the mount waits until driver_run(), or gets an error at driver_close().
  *
  * INK_ERR_IO (errno): not mounted; libfuse has told @log why, if it knows more.
  */
-INK_MUST_CHECK enum ink_err driver_open(struct ink_store *store,
-					const struct driver_options *options,
+INK_MUST_CHECK enum ink_err driver_open(const struct driver_options *options,
 					struct driver **ret_driver);
 
 /*
- * Serve until the file system is unmounted or SIGTERM, SIGINT or SIGHUP arrives.
+ * Serve @store, which the caller closes after driver_close(), until the file system is unmounted or SIGTERM, SIGINT or
+ * SIGHUP arrives.
  *
- * @ret_reason: why it ended.  INK_ERR_IO: the session broke.
+ * @handout: what .inkfs tells of it; NULL: nothing is handed out.  The same.
+ * @ret_reason: why it ended.  INK_ERR_IO (errno): the session broke.
  */
-INK_MUST_CHECK enum ink_err driver_run(struct driver *driver, enum ink_unmount_reason *ret_reason);
+INK_MUST_CHECK enum ink_err driver_run(struct driver *driver, struct ink_store *store,
+				       struct handout *handout,
+				       enum ink_unmount_reason *ret_reason);
 
 /* Unmounts if that has not happened.  Takes NULL. */
 void driver_close(struct driver *driver);

@@ -104,7 +104,7 @@ enum ink_err live_print_status(struct driver *driver, FILE *out)
 	put_bool(out, "read_only", driver->options.is_read_only);
 	put_bool(out, "failed", s.has_failed);
 	put_bool(out, "closed", s.is_closed);
-	put_handout(out, driver->options.handout);
+	put_handout(out, driver->handout);
 	fputs("}\n", out);
 	return INK_OK;
 }
@@ -125,8 +125,8 @@ enum ink_err live_print_metrics(struct driver *driver, FILE *out)
 
 	ink_status(driver->store, &status);
 	metrics_print(&driver->metrics, &status, out);
-	if (driver->options.handout) {
-		handout_status(driver->options.handout, &handout);
+	if (driver->handout) {
+		handout_status(driver->handout, &handout);
 		metrics_print_handout(&handout, out);
 	}
 	return INK_OK;

@@ -49,12 +49,14 @@ struct live_checkpoint {
 };
 
 struct driver {
-	struct ink_store *store;
 	struct driver_options options;
-	struct actors *actors;
 	struct fuse_session *session;
-	struct fuse_loop_config *loop;
+	/* The next four from driver_run() on; no handler runs before. */
+	struct ink_store *store;
+	struct handout *handout; /* may stay NULL */
+	struct actors *actors;
 	int store_fd; /* the store's folder, for statfs */
+	struct fuse_loop_config *loop;
 	bool has_signals;
 	bool is_init_reply_next; /* only while INIT is served, which is alone then */
 	/* Counts up whenever set-id bits are set on any file; see handle.setid_generation. */

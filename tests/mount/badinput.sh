@@ -30,6 +30,7 @@ refused() {
 	grep -qE -- "$pattern" "$tmp/text" ||
 		fail "mount.inkfs $* says: $(cat "$tmp/text"); expected: $pattern"
 	equal "the folder after mount.inkfs $*" "$before" "$(state_of)"
+	fails "mount.inkfs $* has mounted" is_mounted "$logs"
 }
 
 # Options.
@@ -106,6 +107,36 @@ refused 1 "damaged" "$tmp/damaged" "$logs" --foreground
 new_store headless
 rm "$tmp/headless/log/0000000000.seg"
 refused 1 "." "$tmp/headless" "$logs"
+
+# What the system does not mount leaves the store without a session that never was.
+unmountable() { # PATTERN STORE POINT DEVICE COMMAND…: with DEVICE as /dev/fuse; fusermount3 may have its own line
+	local code=0 pattern=$1 store=$2 point=$3 device=$4 before
+	shift 4
+	: >"$tmp/text"
+	before=$(state_of)
+	# shellcheck disable=SC2016 # for the inner shell
+	unshare -m bash -euc 'mount --bind "$1" /dev/fuse && shift && exec "$@"' - "$device" \
+		"$@" "$BUILD/mount.inkfs" "$store" "$point" >"$tmp/text" 2>&1 || code=$?
+	equal "exit with $device as /dev/fuse" 1 "$code"
+	grep -q "^mount.inkfs: cannot mount .*$pattern" "$tmp/text" || fail "says: $(cat "$tmp/text")"
+	equal "the folder after a mount with $device as /dev/fuse" "$before" "$(state_of)"
+}
+if [[ $(id -u) == 0 ]] && unshare -m true 2>/dev/null; then
+	unmountable . "$store" "$logs" /dev/null env
+	nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups --)
+	if "${nobody[@]}" test -x "$BUILD/mount.inkfs"; then
+		mkdir "$tmp/user" "$tmp/user/logs"
+		chown -R 65534:65534 "$tmp/user"
+		"${nobody[@]}" "$BUILD/inkfs" init "$tmp/user/store" --origin example.org/user >/dev/null 2>&1
+		mknod -m 0600 "$tmp/device" c 10 229
+		unmountable . "$tmp/user/store" "$tmp/user/logs" "$tmp/device" "${nobody[@]}"
+		rm "$tmp/device"
+	else
+		echo "not tried: a user who may not open /dev/fuse; another user may not enter $BUILD"
+	fi
+else
+	echo "not tried: a mount that the system refuses; it takes root and a mount namespace of its own"
+fi
 
 # As mount(8) calls it; what fstab adds is taken.
 "$BUILD/mount.inkfs" "$store" "$logs" -f -n -v -o rw,noauto,nofail,_netdev,x-systemd.automount 2>/dev/null
