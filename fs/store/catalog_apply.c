@@ -418,6 +418,13 @@ static bool session_allows(const struct head *head, enum session session)
 	return session == ANYWHERE || (session == INSIDE) == (head->mount_seq != 0);
 }
 
+/* Opening a closed store begins with a signature, or says before that what it has set aside. */
+static bool end_allows(const struct head *head, uint8_t kind)
+{
+	return !head->is_closed || kind == INK_EPOCH || kind == INK_REKEY || kind == INK_SEAL ||
+	       kind == INK_RECOVERY;
+}
+
 enum ink_err catalog_apply(struct catalog *catalog, const struct ink_header *header,
 			   const uint8_t leaf[static INK_HASH_SIZE], const union ink_body *body,
 			   uint64_t place)
@@ -429,7 +436,7 @@ enum ink_err catalog_apply(struct catalog *catalog, const struct ink_header *hea
 	assert(ink_kind_name(header->kind));
 	if (header->seq != head->record_count ||
 	    (header->kind == INK_GENESIS) != (header->seq == 0) ||
-	    !session_allows(head, kinds[header->kind].session))
+	    !session_allows(head, kinds[header->kind].session) || !end_allows(head, header->kind))
 		return INK_ERR_DAMAGED;
 	err = kinds[header->kind].apply(catalog, &step);
 	if (err != INK_OK)

@@ -70,6 +70,10 @@ static enum ink_err apply(struct recovery *r, const struct ink_record *record)
 			      "the records before it do not allow it");
 	if (err != INK_OK)
 		return error_io(r->error, r->options->path, "cannot read the index");
+	if (header->kind == INK_ERASE) {
+		r->erase_seq = header->seq;
+		r->erase_place = record->place;
+	}
 	r->result->replayed_count++;
 	if (!r->options->is_read_only && (index_pending_bytes(r->index) > COMMIT_BYTES ||
 					  catalog_dirty_count(r->catalog) > COMMIT_DIRTY))
@@ -187,6 +191,9 @@ static enum ink_err replay(struct recovery *r)
 	if (step == WALK_BAD &&
 	    (r->walk.fault == WALK_SEGMENT_FOREIGN || r->walk.fault == WALK_FOREIGN))
 		return error_newer(r->error, r->options->path);
+	/* The next seal would sign that a body was meant to be gone. */
+	if (r->erase_seq > head->last_seal_seq)
+		return damage(r, r->erase_seq, r->erase_place, "no signature covers this ERASE");
 	/* Nothing that a crash of the next opening leaves begins with something else than a frame. */
 	if (step == WALK_BAD && r->walk.fault == WALK_MAGIC && head->is_closed &&
 	    head->record_count > 1)
@@ -207,7 +214,10 @@ static enum ink_err replay_beside_writer(struct recovery *r)
 	do {
 		seen = catalog_head(r->catalog)->record_count;
 		r->walk.window_size = 0;
-		err = replay(r);
+		/* The second look holds the head against what the index has. */
+		err = catalog_flush(r->catalog) == INK_OK
+			      ? replay(r)
+			      : error_io(r->error, r->options->path, "cannot read the index");
 	} while (err == INK_ERR_DAMAGED && catalog_head(r->catalog)->record_count > seen);
 	return err;
 }

@@ -21,6 +21,7 @@ struct recovery {
 	char log_dir[PATH_MAX];
 	char lost_dir[PATH_MAX];
 	struct recover_result *result;
+	uint64_t erase_seq, erase_place; /* of the last ERASE that was replayed; 0: none */
 	struct ink_error *error;
 };
 

@@ -177,8 +177,8 @@ static void note_end(struct verify *v)
 	v->result->unsealed_count = unsealed;
 	if (unsealed > 0)
 		note_record(v, INK_FIND_UNSEALED_TAIL, NULL,
-			    "no signature covers the last %llu records",
-			    (unsigned long long)unsealed);
+			    "no signature covers the last %llu record%s",
+			    (unsigned long long)unsealed, unsealed == 1 ? "" : "s");
 	if (v->is_live)
 		return;
 	if (chain->session_seq != 0) {

@@ -19,6 +19,12 @@ static bool is_outside_kind(uint8_t kind)
 	}
 }
 
+/* What opening a closed store begins with; but for RECOVERY it is signed, and nobody without a key goes on from there. */
+static bool may_follow_end(uint8_t kind)
+{
+	return kind == INK_EPOCH || kind == INK_REKEY || kind == INK_SEAL || kind == INK_RECOVERY;
+}
+
 static bool has_inode(uint8_t kind)
 {
 	switch (kind) {
@@ -83,6 +89,10 @@ static void check_session(struct verify *v, const struct ink_record *record)
 		report_record(v, INK_FIND_SESSION, record, "a second GENESIS");
 	if (kind != INK_GENESIS && record->header.seq == 0)
 		report_record(v, INK_FIND_GENESIS, record, "the first record is not GENESIS");
+	if (v->chain.is_state_known && v->chain.is_closed && !may_follow_end(kind))
+		report_record(v, INK_FIND_SESSION, record,
+			      "%s right behind the record that closed the store",
+			      ink_kind_name(kind));
 	if (v->chain.is_state_known && v->chain.session_seq == 0 && !is_outside_kind(kind))
 		report_record(v, INK_FIND_SESSION, record, "%s outside a session",
 			      ink_kind_name(kind));
@@ -196,14 +206,23 @@ static void apply_erase(struct verify *v, const struct ink_record *record,
 	note_record(v, INK_FIND_ERASED, record,
 		    "the body of record %llu was erased on the word of %.*s",
 		    (unsigned long long)seq, (int)body->authority.size, body->authority.data);
+	for (size_t i = 0; i < v->erased_count; i++)
+		if (v->erased[i].seq == seq && v->erased[i].erase_seq == 0)
+			v->erased[i].erase_seq = record->header.seq;
+}
+
+/* An ERASE is a word that somebody must have signed: without a good seal behind it anybody could have written it. */
+void chain_settle_erased(struct verify *v)
+{
+	size_t kept = 0;
+
 	for (size_t i = 0; i < v->erased_count; i++) {
-		if (v->erased[i].seq != seq)
-			continue;
-		memmove(&v->erased[i], &v->erased[i + 1],
-			(v->erased_count - i - 1) * sizeof(v->erased[0]));
-		v->erased_count--;
-		return;
+		uint64_t erase_seq = v->erased[i].erase_seq;
+
+		if (erase_seq == 0 || erase_seq >= v->chain.sealed_count)
+			v->erased[kept++] = v->erased[i];
 	}
+	v->erased_count = kept;
 }
 
 /* What is not known is zero or empty, and nothing is known that has no name here. */
@@ -284,9 +303,9 @@ enum ink_err chain_apply(struct verify *v, const struct ink_record *record,
 	struct chain *chain = &v->chain;
 	enum ink_err err;
 
-	chain->is_closed = false;
 	check_header(v, record);
 	check_session(v, record);
+	chain->is_closed = false;
 	check_clock(v, record);
 	err = apply_kind(v, record, body);
 	if (err != INK_OK)

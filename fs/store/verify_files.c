@@ -206,3 +206,10 @@ bool files_is_live(struct verify *v)
 	io_close(v->io, fd); /* lets go of it */
 	return is_live;
 }
+
+bool files_turned_live(struct verify *v)
+{
+	if (!v->is_live)
+		v->is_live = files_is_live(v);
+	return v->is_live;
+}

@@ -209,7 +209,7 @@ enum ink_err keys_check(struct verify *v)
 		return INK_OK;
 	err = check_vkey_file(v);
 	/* Of a live store the key file changes under our eyes. */
-	if (err == INK_OK && !v->is_live)
+	if (err == INK_OK && !files_turned_live(v))
 		err = check_log_key(v);
 	if (err == INK_OK && !v->is_live)
 		err = check_seal_key(v);

@@ -131,7 +131,7 @@ static enum ink_err take_record(struct verify *v, const struct ink_record *recor
 	return err;
 }
 
-/* A body of zeros: erased, if an ERASE record comes later.  Else a fault, and the first may be the end of what is good. */
+/* A body of zeros: erased, if an ERASE record comes later, and a seal behind that.  Else a fault, and the first may be the end of what is good. */
 static enum ink_err take_erased(struct verify *v, const struct ink_record *record)
 {
 	const struct ink_header *h = &record->header;
@@ -338,7 +338,7 @@ static enum ink_err handle_end(struct verify *v, bool *ret_is_end)
 
 	if (err != INK_OK)
 		return verify_io_error(v, v->path);
-	if (!is_zero && v->is_live) {
+	if (!is_zero && files_turned_live(v)) {
 		*ret_is_end = true; /* it has grown while we looked: a prefix is what we check */
 		return INK_OK;
 	}
@@ -350,7 +350,8 @@ static enum ink_err handle_end(struct verify *v, bool *ret_is_end)
 			segment, place_offset(walk->place));
 		return step_over(v, segment, ret_is_end);
 	}
-	if (tail_size > 0 && v->chain.is_closed && v->chain.tree.size > 1 && !v->is_live) {
+	if (tail_size > 0 && v->chain.is_closed && v->chain.tree.size > 1 &&
+	    !files_turned_live(v)) {
 		/* Allocated for the next session, which then did not begin: a crash can do that. */
 		suspect_begin(v, walk->next_seq, walk->place);
 		report_place(v, INK_FIND_SEGMENT_TAIL, walk->next_seq, walk->place,
@@ -360,7 +361,7 @@ static enum ink_err handle_end(struct verify *v, bool *ret_is_end)
 	return skip_segment(v, segment, ret_is_end);
 }
 
-/* Bodies of zeros for which no ERASE came. */
+/* Bodies of zeros for which no ERASE came that is signed. */
 static void settle_erased(struct verify *v)
 {
 	for (size_t i = 0; i < v->erased_count; i++) {
@@ -387,7 +388,7 @@ static void settle_erased(struct verify *v)
 		else
 			report_record(
 				v, INK_FIND_DIGEST, &record,
-				"the body is zero, and no ERASE record says that it was erased");
+				"the body is zero, and no signed ERASE record says that it was erased");
 	}
 }
 
@@ -397,8 +398,8 @@ static bool looks_again(struct verify *v, unsigned *looks, unsigned *total)
 	static const struct timespec pause = { .tv_nsec = LOOK_PAUSE_NS };
 
 	/* Somebody may have begun to write since we began to read. */
-	if (!v->is_live && *looks == 0 && *total == 0)
-		v->is_live = files_is_live(v);
+	if (*looks == 0 && *total == 0)
+		(void)files_turned_live(v);
 	if (!v->is_live || ++*looks > LOOKS_MAX || ++*total > LOOKS_TOTAL_MAX)
 		return false;
 	nanosleep(&pause, NULL);

@@ -98,6 +98,7 @@ struct suspect {
 
 struct erased {
 	uint64_t seq, place, inode, offset, size;
+	uint64_t erase_seq; /* of the ERASE that names it, not yet signed; 0: none so far */
 	int64_t wall_ns;
 	uint8_t root[INK_HASH_SIZE]; /* over the records before it */
 };
@@ -276,6 +277,8 @@ INK_MUST_CHECK enum ink_err chain_apply(struct verify *v, const struct ink_recor
 					const union ink_body *body);
 /* A record of which only the leaf is known. */
 void chain_skip(struct verify *v, const uint8_t *leaf);
+/* A good seal covers more: forget the zeroed bodies whose ERASE it covers. */
+void chain_settle_erased(struct verify *v);
 
 /* verify_seals.c */
 void seals_genesis(struct verify *v, const struct ink_record *record,
@@ -307,6 +310,8 @@ const char *vdb_name(enum vdb db);
 /* verify_files.c */
 INK_MUST_CHECK enum ink_err files_list(struct verify *v);
 bool files_is_live(struct verify *v);
+/* The same, and kept: somebody may have begun to write since verification began. */
+bool files_turned_live(struct verify *v);
 typedef void (*files_entry_fn)(struct verify *v, const char *name, const struct stat *status);
 /* Each entry of STORE/@folder; nothing if it is not there, no folder, or not for this user to read. */
 INK_MUST_CHECK enum ink_err files_each_readable(struct verify *v, const char *folder,

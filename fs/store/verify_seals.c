@@ -183,6 +183,7 @@ static void apply_seal(struct verify *v, const struct ink_record *record,
 		chain->sealed_count = record->header.seq + 1;
 		if (seal->durable_size > chain->durable)
 			chain->durable = seal->durable_size;
+		chain_settle_erased(v);
 	}
 	/* A crash cannot make a whole record: what this one says of the disk counts, signed or not. */
 	suspect_prove(v, seal->durable_size);

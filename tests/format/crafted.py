@@ -305,7 +305,7 @@ def _seal_between(s: Session) -> None:
     s.mounted, s.payload = s.w.mount(), 0
 
 
-@craft(INTACT, "MOUNT right behind the closing EPOCH")
+@craft(BAD, "MOUNT right behind the closing EPOCH")
 def _mount_after_closing(s: Session) -> None:
     s.close()
     s.mounted, s.payload = s.w.mount(), 0
@@ -652,6 +652,40 @@ genesis(BAD, "a name of 201 bytes", name="a" * 201)
 genesis(BAD, "an origin with a space", name="a b")
 genesis(BAD, "an origin with a plus", name="a+b")
 genesis(BAD, "an origin without a name", name="")
+
+
+@raw(BAD, "a body zeroed behind its seal, and an ERASE that no seal covers")
+def _unsigned_erase(w: Writer) -> None:
+    s = Session(w)
+    start, seq = len(w.segments[0]), w.add(Kind.APPEND, b"personal data", 3, 4)
+    w.seal(durable=w.tree.size)
+    w.add(Kind.ERASE, u64(seq) + text("court") + text("request 17"))
+    zero_body(w, start, len(b"personal data"))
+    w.save(s.vkey)
+
+
+@raw(BAD, "an ERASE behind the closing record")
+def _erase_behind_end(w: Writer) -> None:
+    s = Session(w)
+    s.close()
+    w.add(Kind.ERASE, u64(4) + text("court") + text("request 17"))
+    w.save(s.vkey)
+
+
+@raw(BAD, "a session behind the closing record, without its EPOCH")
+def _session_behind_end(w: Writer) -> None:
+    s = Session(w)
+    s.close()
+    w.mount()
+    w.append(3, 4, b"5678")
+    w.save(s.vkey)
+
+
+@raw(BAD, "a session behind GENESIS, without its EPOCH")
+def _session_behind_genesis(w: Writer) -> None:
+    vkey = w.genesis()
+    w.mount()
+    w.save(vkey)
 
 
 @raw(INTACT, "an open session")

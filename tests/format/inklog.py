@@ -100,10 +100,11 @@ def next_record(log: Log, data: bytes, pos: int) -> tuple[Record, int]:
 
 
 def keep_explained_zeros(log: Log) -> None:
-    """Cut the run at the first zeroed body that no later ERASE names or may name."""
+    """Cut the run at the first zeroed body that no later ERASE names or may name; a seal must cover the ERASE."""
     erased = {}
+    last_seal = max((record.seq for record in log.records if record.kind in SEALS), default=0)
     for record in log.records:
-        if record.kind == Kind.ERASE and not record.is_erased:
+        if record.kind == Kind.ERASE and not record.is_erased and record.seq < last_seal:
             erased[int.from_bytes(record.body[:8])] = record.seq
     for record in log.records:
         is_named = record.kind in ERASABLE and erased.get(record.seq, 0) > record.seq

@@ -16,6 +16,7 @@ from inkformat import (NAMELESS, REASON_UNMOUNT, ROOT_INODE, SEALS, ZERO_HASH, A
                        Unmount, is_signed, parse_body, require, signed_message)
 from inkkeys import is_origin_of
 
+BEHIND_END = (*SEALS, Kind.RECOVERY)
 OUTSIDE = (Kind.GENESIS, Kind.MOUNT, Kind.RECOVERY, *SEALS, Kind.ERASE, Kind.ANCHOR)
 SECOND_NS = 1_000_000_000
 PATIENCE_NS = 10 * SECOND_NS
@@ -111,7 +112,9 @@ class Replay:
 
     def _check_session(self, record: Record) -> None:
         state, kind = self.state, record.kind
-        state.is_closed = False
+        was_closed, state.is_closed = state.is_closed, False
+        require(not was_closed or kind in BEHIND_END, f"{kind.name} behind the closing record",
+                "session")
         require((kind == Kind.GENESIS) == (record.seq == 0), "record 0 alone is GENESIS", "session")
         require(state.session != 0 or kind in OUTSIDE, f"{kind.name} outside a session", "session")
 

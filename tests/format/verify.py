@@ -283,7 +283,7 @@ class Verifier:
         unsealed = state.tree.size - state.last_seal - 1
         if unsealed > 0:
             self._find("unsealed-tail", OBSERVATION,
-                       f"no signature covers the last {unsealed} records")
+                       f"no signature covers the last {unsealed} record{'s' * (unsealed != 1)}")
         if not result.closed:
             self._find("not-closed", OBSERVATION, "the log does not end with its closing record")
         if state.session and not self.is_live:
