@@ -122,7 +122,8 @@ static void hear_damage(void *ctx, const char *text)
 	} else if (room > 2) {
 		snprintf(out.damage + used, room - 1, "%s", text);
 		make_safe(out.damage + used);
-		strcat(out.damage, "\n");
+		used = strlen(out.damage);
+		memcpy(out.damage + used, "\n", 2);
 	}
 }
 
