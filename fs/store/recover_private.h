@@ -55,7 +55,9 @@ INK_MUST_CHECK enum ink_err recover_sync_segments(struct recovery *r);
 
 /* recover_tail.c: INK_ERR_IO with a sentence. */
 
-bool recover_segment_exists(const struct recovery *r, uint32_t segment);
+/* Without a sentence.  Only what is not there does not exist: not to be able to open it says nothing of that. */
+INK_MUST_CHECK enum ink_err recover_segment_exists(const struct recovery *r, uint32_t segment,
+						   bool *ret_exists);
 /* All behind the last good record goes to lost/, in the steps that recover.h tells. */
 INK_MUST_CHECK enum ink_err recover_set_aside(struct recovery *r);
 /* Nothing but zeros lies there: only a segment without records, if one was begun, goes. */

@@ -66,11 +66,13 @@ enum ink_err recover_look_for_seals(struct recovery *r, uint64_t fault_seq, bool
 			continue;
 		}
 		err = walk_resync(&r->walk, &is_found);
-		if (err == INK_OK && !is_found) {
-			if (!recover_segment_exists(r, r->walk.segment + 1))
-				break;
+		if (err != INK_OK || is_found)
+			continue;
+		err = recover_segment_exists(r, r->walk.segment + 1, &is_found);
+		if (err == INK_OK && !is_found)
+			break;
+		if (err == INK_OK)
 			err = walk_enter(&r->walk, r->walk.segment + 1);
-		}
 	}
 	return err;
 }

@@ -47,12 +47,12 @@ static enum ink_err sync_segment(const struct recovery *r, const char *path, boo
 	struct stat st;
 	int fd = r->io->open(r->io->ctx, path, (is_written ? O_RDWR : O_RDONLY) | O_NONBLOCK, 0);
 
-	/* A finished segment is protected only after its sync. */
-	if (fd < 0 && is_written && errno != ENOENT)
+	/* A finished segment is protected only after its sync; and a folder is none, as the walk will find. */
+	if (fd < 0 && is_written && (errno == EACCES || errno == EPERM || errno == EISDIR))
 		return sync_segment(r, path, false, from, ret_exists);
 	*ret_exists = fd >= 0;
 	if (fd < 0)
-		return INK_OK;
+		return errno == ENOENT ? INK_OK : INK_ERR_IO;
 	if (r->io->stat(r->io->ctx, fd, &st) != 0)
 		err = INK_ERR_IO;
 	if (err == INK_OK && is_written && S_ISREG(st.st_mode))
@@ -72,12 +72,17 @@ enum ink_err recover_sync_segments(struct recovery *r)
 	bool exists = true;
 
 	for (; exists; segment++, from = 0) {
-		bool is_written = !r->options->is_index_only &&
-				  (has_index || !recover_segment_exists(r, segment + 1));
+		bool has_next = false;
+		enum ink_err err = INK_OK;
 		char path[PATH_MAX];
 
 		segment_path(r->log_dir, segment, path);
-		if (sync_segment(r, path, is_written, from, &exists) != INK_OK)
+		if (!has_index)
+			err = recover_segment_exists(r, segment + 1, &has_next);
+		if (err == INK_OK)
+			err = sync_segment(r, path, !r->options->is_index_only && !has_next, from,
+					   &exists);
+		if (err != INK_OK)
 			return error_io(r->error, path, "cannot sync");
 	}
 	if (r->io->sync_dir(r->io->ctx, r->log_dir) != 0)

@@ -26,12 +26,13 @@ static int open_segment(const struct recovery *r, uint32_t segment, int flags)
 	return r->io->open(r->io->ctx, path, flags | O_NONBLOCK, 0);
 }
 
-bool recover_segment_exists(const struct recovery *r, uint32_t segment)
+enum ink_err recover_segment_exists(const struct recovery *r, uint32_t segment, bool *ret_exists)
 {
 	int fd = open_segment(r, segment, O_RDONLY);
 
+	*ret_exists = fd >= 0;
 	io_close(r->io, fd);
-	return fd >= 0;
+	return fd >= 0 || errno == ENOENT ? INK_OK : INK_ERR_IO;
 }
 
 /* --- the copy ------------------------------------------------------------------------------ */
@@ -301,10 +302,13 @@ enum ink_err recover_set_aside(struct recovery *r)
 enum ink_err recover_clear_end(struct recovery *r)
 {
 	uint32_t next = place_segment(end_place(r)) + 1;
-	enum ink_err err;
+	bool is_begun;
+	enum ink_err err = recover_segment_exists(r, next, &is_begun);
 
 	/* The driver died between beginning a segment and its first record: the log goes on in the one before. */
-	if (recover_segment_exists(r, next) && remove_segments(r, next) != INK_OK)
+	if (err == INK_OK && is_begun)
+		err = remove_segments(r, next);
+	if (err != INK_OK)
 		return error_io(r->error, r->log_dir, "cannot remove a segment without records");
 	err = remove_half_copy(r);
 	return lost_error(r, err == INK_OK ? list_tails(r) : err);

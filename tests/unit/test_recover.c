@@ -455,6 +455,31 @@ static void a_segment_that_must_not_be_written_is_not_gone_on_behind(void **stat
 	assert_int_equal(told, 1);
 }
 
+/*
+ * Too many open files: what cannot be opened is not taken for absent.  A segment without records would stay, and the
+ * log could never go on in its place; what lies in the segments behind would be no longer synced.
+ */
+static void what_cannot_be_opened_is_not_taken_for_absent(void **state)
+{
+	struct ink_error error = { 0 };
+
+	/* Up to the first that the new seal key needs: all before it have to do with the log. */
+	for (unsigned at = 1; !strstr(error.text, "new seal key"); at++) {
+		struct fixture copy;
+		char next[PATH_MAX];
+		bool has_fired;
+
+		copy_fixture(*state, &copy);
+		assert_int_equal(truncate(copy.segment, (off_t)copy.end), 0);
+		scratch_path(copy.path, "log/0000000001.seg", next);
+		file_write(next, "", 0);
+		assert_int_not_equal(open_without(&copy, at, EMFILE, &error, &has_fired), INK_OK);
+		assert_true(has_fired && error.text[0] != '\0');
+		assert_recovers(&copy, LINES, 0);
+		tree_remove(copy.path);
+	}
+}
+
 static void reading_only_and_reindexing_change_no_byte_of_a_torn_log(void **state)
 {
 	struct fixture *f = *state;
@@ -557,6 +582,7 @@ int main(void)
 		T(a_recovery_cut_off_half_way_keeps_what_it_had_kept),
 		T(the_log_is_synced_from_the_last_commit_on_before_anything_else),
 		T(a_segment_that_must_not_be_written_is_not_gone_on_behind),
+		T(what_cannot_be_opened_is_not_taken_for_absent),
 		T(reading_only_and_reindexing_change_no_byte_of_a_torn_log),
 		T(a_segment_of_a_later_version_is_left_alone),
 		T(a_seal_that_no_key_of_the_store_signed_is_not_taken),
