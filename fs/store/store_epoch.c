@@ -291,6 +291,13 @@ void store_epoch_age(struct ink_store *store, uint32_t *ret_length_s, uint64_t *
 
 	*ret_length_s = 0;
 	*ret_age_s = 0;
+	/* Whose session it is knows, and writers wait for who reads records under the lock. */
+	if (!store->options.is_read_only) {
+		*ret_length_s = store->options.epoch_s;
+		if (store->epoch_time_ns != 0)
+			*ret_age_s = (monotonic_ns() - store->epoch_time_ns) / SECOND_NS;
+		return;
+	}
 	if (head->mount_seq == 0 || !find_epoch(store, &seq) || seq + 1 >= head->record_count)
 		return;
 	*ret_length_s = read_epoch_length(store, head->mount_seq);

@@ -240,8 +240,9 @@ void store_tell(struct ink_store *store, enum trouble_kind kind, int error);
 INK_MUST_CHECK enum ink_err store_keys_folder(const struct ink_store *store,
 					      struct folder_id *ret_id);
 /*
- * Under `lock`.  How long epochs of the open session are to take (0: not known, or no session), and how much time
- * lies between the first activity of the present one and the last record.
+ * Under `lock`.  How long epochs of the open session are to take (0: not known, or no session), and how long ago the
+ * first activity of the present one was; where the store is only read, how long before the last record, which takes the
+ * longer the more seals came after it.
  */
 void store_epoch_age(struct ink_store *store, uint32_t *ret_length_s, uint64_t *ret_age_s);
 bool store_epoch_is_overdue(uint32_t length_s, uint64_t age_s);

@@ -273,7 +273,7 @@ struct ink_status {
 	uint64_t index_count;   /* records in the committed index */
 	uint32_t epoch;
 	uint32_t epoch_s;      /* that an epoch of the open session is to take; 0: no session */
-	uint64_t epoch_age_s;  /* that the present one has taken, as its records say */
+	uint64_t epoch_age_s;  /* that the present one has taken; read-only: as its records say */
 	bool is_epoch_overdue; /* it should have ended long ago, or its end has failed */
 	/* These two since the store was opened. */
 	uint64_t seal_count;

@@ -170,6 +170,33 @@ static void keys_that_go_away_are_told_once_and_epochs_go_on_when_they_are_back(
 	assert_verifies(f->path, true);
 }
 
+/* Whoever asks a session how it is must not make its writers wait for the disk, nor for a walk over all seals. */
+static void a_session_says_how_old_its_epoch_is_without_reading_a_record(void **state)
+{
+	struct store_fixture *f = *state;
+	struct ink_status status;
+	struct ink_store *store;
+	struct ink_error error;
+	struct fault_io fault;
+	unsigned before;
+
+	fault_io_init(&fault);
+	f->options.epoch_s = 77;
+	assert_ok(store_open_on(&fault.io, f->path, &f->options, &store, &error));
+	trial_create(store, "a");
+	usleep(1100000);
+	before = fault.calls[FAULT_PREAD];
+	ink_status(store, &status);
+	assert_int_equal(fault.calls[FAULT_PREAD], before);
+	assert_int_equal(status.epoch_s, 77);
+	assert_in_range(status.epoch_age_s, 1, 60);
+	assert_false(status.is_epoch_overdue);
+	assert_ok(store_change_epoch(store, INK_SEAL_EPOCH));
+	ink_status(store, &status);
+	assert_int_equal(status.epoch_age_s, 0);
+	trial_close(store);
+}
+
 /* As beneath a stick that was pulled out: the secret must not be written to what lies there. */
 static void another_folder_in_the_place_of_the_keys_gets_no_secret(void **state)
 {
@@ -267,6 +294,7 @@ int main(void)
 		T(an_epoch_ends_after_its_time_and_its_secret_is_gone),
 		T(a_change_that_was_not_synced_is_not_followed_by_another),
 		T(keys_that_go_away_are_told_once_and_epochs_go_on_when_they_are_back),
+		T(a_session_says_how_old_its_epoch_is_without_reading_a_record),
 		T(another_folder_in_the_place_of_the_keys_gets_no_secret),
 		T(a_change_of_keys_that_fails_anywhere_is_made_good),
 		T(a_failed_sync_is_told_once),
