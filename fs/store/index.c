@@ -491,6 +491,11 @@ enum ink_err index_commit(struct index *index)
 	return fail(code);
 }
 
+bool index_needs_growth(const struct index *index)
+{
+	return index->needs_growth;
+}
+
 /* LMDB moves its map only while this process has no transaction; so do it between snapshots. */
 static int grow(struct index *index)
 {

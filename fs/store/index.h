@@ -76,6 +76,11 @@ bool index_is_frozen(const struct index *index);
 INK_MUST_CHECK enum ink_err index_freeze(struct index *index);
 /* Without the caller's lock.  INK_ERR_IO (errno, ENOSPC…): nothing changed, call again later. */
 INK_MUST_CHECK enum ink_err index_commit(struct index *index);
+/*
+ * Did index_commit() fail only because the map is too small?  Then index_thaw() gives it a larger one and keeps all frozen:
+ * commit again.  errno says nothing of that: EAGAIN, too, may be the system's.
+ */
+bool index_needs_growth(const struct index *index);
 INK_MUST_CHECK enum ink_err index_thaw(struct index *index);
 
 #endif

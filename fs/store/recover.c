@@ -41,7 +41,7 @@ static enum ink_err commit(struct recovery *r)
 		err = index_freeze(r->index);
 	while (err == INK_OK && index_is_frozen(r->index)) {
 		err = index_commit(r->index);
-		if (err == INK_ERR_IO && errno == EAGAIN)
+		if (err == INK_ERR_IO && index_needs_growth(r->index))
 			err = INK_OK;
 		if (err == INK_OK)
 			err = index_thaw(r->index);

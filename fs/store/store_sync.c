@@ -61,7 +61,7 @@ static enum ink_err commit_frozen(struct ink_store *store, uint64_t count)
 	enum ink_err err = index_commit(store->index);
 	bool has_grown;
 
-	has_grown = err == INK_ERR_IO && errno == EAGAIN;
+	has_grown = err != INK_OK && index_needs_growth(store->index);
 	if (err != INK_OK && !has_grown)
 		return err;
 	pthread_mutex_lock(&store->lock);

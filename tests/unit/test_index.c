@@ -362,7 +362,7 @@ static void the_map_grows_when_it_is_full(void **state)
 
 			if (err != INK_OK) {
 				assert_err(INK_ERR_IO, err);
-				assert_int_equal(errno, EAGAIN);
+				assert_true(index_needs_growth(index));
 				growths++;
 			}
 			assert_ok(index_thaw(index));

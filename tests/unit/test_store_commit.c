@@ -5,6 +5,7 @@
  * that of a library.
  */
 #include <dlfcn.h>
+#include <errno.h>
 #include <lmdb.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@ static struct {
 	bool is_held, has_come;
 } gate = { .lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER };
 
+static int index_error;       /* errno of LMDB's next sync; 0: none */
 static size_t first_map_size; /* 0: as asked for */
 static unsigned map_growths;
 
@@ -50,6 +52,10 @@ int fdatasync(int fd)
 		while (gate.is_held)
 			pthread_cond_wait(&gate.cond, &gate.lock);
 		pthread_mutex_unlock(&gate.lock);
+		errno = index_error;
+		index_error = 0;
+		if (errno != 0)
+			return -1;
 	}
 	return (int)syscall(SYS_fdatasync, fd);
 }
@@ -162,10 +168,44 @@ static void an_index_that_outgrows_its_map_gets_a_larger_one(void **state)
 	model_free(&model);
 }
 
+/* A commit that the disk refused is none, whatever the error's number: what was frozen waits for the next. */
+static void an_error_with_the_number_of_a_full_map_loses_nothing(void **state)
+{
+	struct store_fixture *f = *state;
+	struct trial_model model = { 0 };
+	struct ink_status before, after;
+	struct trial_file *file;
+	struct ink_store *store;
+
+	store = trial_open(f->path, &f->options);
+	ink_status(store, &before);
+	file = model_add(&model, "a", trial_create(store, "a"));
+	trial_append(store, file->inode, "line\n", 5);
+	model_append(file, "line\n", 5);
+	map_growths = 0;
+	index_error = EAGAIN;
+	assert_err(INK_ERR_IO, store_commit_index(store));
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(index_error, 0);
+	assert_int_equal(map_growths, 0);
+	ink_status(store, &after);
+	assert_int_equal(after.index_count, before.index_count);
+	assert_store_is(store, &model);
+	assert_ok(store_commit_index(store));
+	ink_status(store, &after);
+	assert_true(after.index_count > before.index_count);
+	assert_store_is(store, &model);
+	trial_close(store);
+	assert_verifies(f->path, true);
+	assert_index_is_that_of_the_log(f->path);
+	model_free(&model);
+}
+
 /* A test that failed must not leave the next one waiting. */
 static int teardown(void **state)
 {
 	gate_hold(false);
+	index_error = 0;
 	return store_teardown(state);
 }
 
@@ -175,6 +215,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_commit_that_takes_for_ever_keeps_no_writer),
 		T(an_index_that_outgrows_its_map_gets_a_larger_one),
+		T(an_error_with_the_number_of_a_full_map_loses_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
