@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -237,19 +236,6 @@ static bool finish(struct log *log, enum outcome outcome)
 	return true;
 }
 
-/* Wait, and notice a reader of ours that has gone away.  false: it has. */
-static bool wait_ms(int ms)
-{
-	struct pollfd out = { .fd = STDOUT_FILENO };
-
-	if (poll(&out, 1, ms) <= 0)
-		return true;
-	if (!(out.revents & (POLLERR | POLLNVAL)))
-		return true;
-	complain("whoever read the output has gone away");
-	return false;
-}
-
 static bool follow(struct log *log)
 {
 	int wait = LOOK_MS_MIN, stuck_ms = 0;
@@ -273,7 +259,7 @@ static bool follow(struct log *log)
 				 log->records.next_seq - 1);
 			return false;
 		}
-		if (!wait_ms(wait))
+		if (stdout_is_unread(wait))
 			return false;
 	}
 	return outlet_flush(&log->outlet) && say_damage(log);
@@ -296,6 +282,9 @@ static bool run_on(struct log *log)
 			       log->records.leaf);
 	if (is_good)
 		is_good = log->is_following ? follow(log) : finish(log, read_on(log));
+	/* Who asked for all that comes, or for each record once, did not get it. */
+	if (!is_good && (log->is_following || log->state_path) && stdout_is_unread(0))
+		complain("whoever read the output has gone away");
 	records_close(&log->records);
 	return is_good;
 }

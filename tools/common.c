@@ -5,11 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+static bool has_complained;
 
 INK_PRINTF(2, 0)
 static void complain_args(const char *prefix, const char *format, va_list args, const char *suffix)
@@ -17,6 +20,7 @@ static void complain_args(const char *prefix, const char *format, va_list args, 
 	char *sentence = NULL;
 	int size = vasprintf(&sentence, format, args);
 
+	has_complained = true;
 	fputs(prefix, stderr);
 	if (size >= 0)
 		text_put_safe(stderr, sentence, (size_t)size);
@@ -170,8 +174,16 @@ void stdio_restore_signals(void)
 	signal(SIGPIPE, SIG_DFL);
 }
 
-int stdio_close(int code, int code_if_lost)
+bool stdout_is_unread(int wait_ms)
 {
+	struct pollfd out = { .fd = STDOUT_FILENO };
+
+	return poll(&out, 1, wait_ms) > 0 && (out.revents & POLLERR);
+}
+
+int stdio_close(int code, int code_if_lost, bool must_be_read)
+{
+	bool is_unread = !must_be_read && stdout_is_unread(0);
 	bool is_lost = ferror(stdout);
 
 	errno = 0;
@@ -179,6 +191,9 @@ int stdio_close(int code, int code_if_lost)
 		is_lost = true;
 	if (!is_lost)
 		return code;
+	/* All that fails for another reason has been complained about. */
+	if (is_unread)
+		return has_complained ? code : EXIT_GOOD;
 	if (errno != 0)
 		complain("could not write all of the result: %s", strerror(errno));
 	else

@@ -68,7 +68,12 @@ bool parse_size(const char *text, uint64_t *ret_size);
 bool stdio_init(void);
 /* Signals as a program that we start expects them. */
 void stdio_restore_signals(void);
-/* Close stdout.  @code, or if what was printed did not get out, @code_if_lost (having complained). */
-int stdio_close(int code, int code_if_lost);
+/* Has whoever read stdout gone away?  Waits up to @wait_ms for that. */
+bool stdout_is_unread(int wait_ms);
+/*
+ * Close stdout.  @code, or if what was printed did not get out, @code_if_lost (having complained).  That a reader has seen
+ * enough is no failure, unless it @must_be_read or something else was complained about.
+ */
+int stdio_close(int code, int code_if_lost, bool must_be_read);
 
 #endif

@@ -63,9 +63,9 @@ int main(int argc, char **argv)
 	if (!stdio_init())
 		return EXIT_BAD;
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
-		return stdio_close(run_alone(&cmd_help), EXIT_BAD);
+		return stdio_close(run_alone(&cmd_help), EXIT_BAD, false);
 	if (strcmp(name, "--version") == 0)
-		return stdio_close(run_alone(&cmd_version), EXIT_BAD);
+		return stdio_close(run_alone(&cmd_version), EXIT_BAD, false);
 	if (argc < 2) {
 		complain("needs a subcommand; 'inkfs help' lists them");
 		return EXIT_USAGE;
@@ -75,5 +75,6 @@ int main(int argc, char **argv)
 		complain("there is no subcommand '%s'; 'inkfs help' lists them", name);
 		return EXIT_USAGE;
 	}
-	return stdio_close(run(cmd, argc - 1, argv + 1), checks(cmd) ? EXIT_UNCHECKED : EXIT_BAD);
+	return stdio_close(run(cmd, argc - 1, argv + 1), checks(cmd) ? EXIT_UNCHECKED : EXIT_BAD,
+			   checks(cmd));
 }

@@ -107,14 +107,31 @@ for result in "${results[@]}"; do
 done
 run 0 "$inkfs" verify st --key @vkey
 
-# A reader that has seen enough is no reason to hang, nor for a signal.
+# A reader that has seen enough is no reason to hang, for a signal, or for a word.
 ./mkstore st many=3000
-for result in "log st" "log st --json" "cat st many" "ls -R st" "grep line st" "blame st many"; do
+into_head() { # COMMAND…: its exit in ./code
+	{
+		timeout 60 "$inkfs" "$@" 2>err && echo 0 >code || echo $? >code
+	} | head -n 1 >/dev/null
+}
+for result in "log st" "log st --json" "cat st many" "cat st many many" "ls -R st" "grep line st" "blame st many"; do
 	read -r -a words <<<"$result"
-	code=0
-	{ timeout 60 "$inkfs" "${words[@]}" 2>err || echo $? >code; } | head -n 1 >/dev/null
-	[[ ! -s code ]] || code=$(<code)
-	((code <= 1 || code == 3)) || fail "into a closed pipe: exit $code: $result"
-	(($(wc -l <err) <= 1)) || fail "into a closed pipe, many messages: $result"
-	rm -f code
+	into_head "${words[@]}"
+	[[ $(<code) == 0 ]] || fail "into a closed pipe: exit $(<code): $result"
+	[[ ! -s err ]] || fail "into a closed pipe: says $(<err): $result"
 done
+# What else went wrong is said and told all the same; and who is to get everything did not.
+into_head cat st nowhere many
+[[ $(<code) == 1 && $(wc -l <err) -eq 1 ]] || fail "a missing file, into a closed pipe: exit $(<code), says $(<err)"
+for option in --follow --state=state; do
+	into_head log st "$option"
+	[[ $(<code) == 1 ]] || fail "log $option into a closed pipe: exit $(<code)"
+	grep -q "whoever read the output has gone away" err || fail "log $option into a closed pipe: says $(<err)"
+done
+# No verdict is taken for good that nobody got.
+{
+	sleep 0.5
+	timeout 60 "$inkfs" verify st 2>err && echo 0 >code || echo $? >code
+} | true
+[[ $(<code) == 3 ]] || fail "verify into a closed pipe: exit $(<code)"
+grep -q "could not write all of the result" err || fail "verify into a closed pipe: says $(<err)"
