@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Take away what guards a promise, one thing after the other, and see the test that tries to break the promise go red.
 
-    tests/crash/guards.py [--only TEXT] [--list] [--write]
+    tests/crash/guards.py [--only TEXT] [--list] [--check] [--write]
 
     --only TEXT   guards with TEXT in "file: what"
     --list        name them, try none
+    --check       see that each is where the table says, once, and its test there; try none
     --write       put the table into tests/crash/README.md
 
 A guard is a line of fs/store.  A copy of the sources in build-guards/ loses one at a time; its test must then
@@ -134,13 +135,28 @@ def failure(test):
     return "ends with %d" % done.returncode
 
 
+def source(name):
+    with open(os.path.join(TOP, "fs/store", name), encoding="utf-8") as file:
+        return file.read()
+
+
+def fault(guard):
+    """What the table has wrong of it, or None."""
+    _, what, name, old, new, test = guard
+    count = source(name).count(old)
+    if count != 1:
+        return "fs/store/%s: %s: %r is there %d times" % (name, what, old, count)
+    if old == new:
+        return "fs/store/%s: %s: nothing is taken away" % (name, what)
+    if not os.path.exists(os.path.join(TOP, "tests", test + ".c")):
+        return "%s: %s: there is no tests/%s.c" % (name, what, test)
+    return None
+
+
 def attempt(guard):
     promise, what, name, old, new, test = guard
     path = os.path.join("fs/store", name)
-    with open(os.path.join(TOP, path), encoding="utf-8") as file:
-        text = file.read()
-    if text.count(old) != 1:
-        sys.exit("guards.py: %s: %r is there %d times; see to the table" % (path, old, text.count(old)))
+    text = source(name)
     with open(os.path.join(WORK, path), "w", encoding="utf-8") as file:
         file.write(text.replace(old, new))
     build(test)
@@ -166,11 +182,18 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--only", default="")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--check", action="store_true")
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
     chosen = [g for g in GUARDS if args.only in "%s: %s" % (g[2], g[1])]
     if args.list:
         print("\n".join("%s: %s" % (g[2], g[1]) for g in chosen))
+        return
+    faults = [text for text in map(fault, chosen) if text]
+    if faults:
+        sys.exit("guards.py: the table does not fit the sources:\n" + "\n".join(faults))
+    if args.check:
+        print("%d guards are where the table says" % len(chosen))
         return
     copy_sources()
     for test in sorted({g[5] for g in chosen}):
