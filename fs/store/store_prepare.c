@@ -45,6 +45,7 @@ static void init_locks(struct ink_store *store)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&store->sealer_cond, &attr);
 	pthread_cond_init(&store->committer_cond, &attr);
+	pthread_cond_init(&store->syncer_cond, &attr);
 	pthread_cond_init(&store->room_cond, &attr);
 	pthread_condattr_destroy(&attr);
 }
@@ -110,6 +111,7 @@ void store_free(struct ink_store *store)
 	pthread_mutex_destroy(&store->pool_lock);
 	pthread_cond_destroy(&store->sealer_cond);
 	pthread_cond_destroy(&store->committer_cond);
+	pthread_cond_destroy(&store->syncer_cond);
 	pthread_cond_destroy(&store->room_cond);
 	free(store);
 	errno = keep;

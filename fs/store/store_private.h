@@ -46,6 +46,7 @@ enum {
 	SYNC_HABIT_COUNT = 32, /* so many syncs that somebody asked for: write space ahead */
 	CLOSING_KICK_COUNT = 4,
 	CLOSING_WAIT_COUNT = 32,
+	STORE_THREAD_COUNT = 3, /* sealing, committing, syncing */
 };
 
 /* A refusal that was recorded lately, and how often it came again since. */
@@ -147,6 +148,9 @@ struct ink_store {
 	int commit_error; /* errno of the last commit, 0 if it went well */
 	pthread_cond_t sealer_cond;
 	pthread_cond_t committer_cond;
+	pthread_cond_t syncer_cond;
+	uint64_t
+		index_since_ns; /* CLOCK_MONOTONIC: the last sync's records, while the index is committed; 0: it is not */
 	pthread_cond_t room_cond; /* a commit or a sync made room */
 
 	pthread_mutex_t sync_lock;
@@ -172,9 +176,8 @@ struct ink_store {
 	struct writer *writer;        /* writes large bodies; NULL without threads */
 	_Atomic unsigned large_count; /* large appends under way */
 
-	bool has_threads;
-	pthread_t sealer;
-	pthread_t committer;
+	unsigned thread_count; /* running; changes only while nobody else has the store */
+	pthread_t threads[STORE_THREAD_COUNT];
 };
 
 struct recover_result;

@@ -237,7 +237,7 @@ enum ink_err store_wait_for_room(struct ink_store *store)
 		pthread_cond_signal(&store->committer_cond);
 	}
 	while (is_over(store, PENDING_WAIT_BYTES, DIRTY_WAIT_COUNT, CLOSING_WAIT_COUNT)) {
-		if (!store->has_threads || store->is_stopping)
+		if (store->thread_count == 0 || store->is_stopping)
 			return INK_OK;
 		if (store->has_failed)
 			return INK_ERR_FAILED;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What happens beside the writers: index commits, and the two threads.
+ * What happens beside the writers: index commits, and the three threads.
  *
  * The sealing thread signs what nobody asked to have signed, within seal_interval_ms of the first
  * unsigned record, and the heartbeat, and records folded refusals.  The committing thread makes the
  * log durable and the index follow, within sync_interval_ms, and ends epochs; it may wait for a slow
- * disk as long as it takes, the sealing thread does not touch the disk but for its records.
+ * disk as long as it takes, the sealing thread does not touch the disk but for its records.  While it waits for
+ * the index, the syncing thread keeps what it promised for the log.
  */
 #include "store_private.h"
 
@@ -55,6 +56,16 @@ static enum ink_err freeze(struct ink_store *store, uint64_t *ret_count)
 	return INK_OK;
 }
 
+/* @since_ns: what was recorded from then on has no other sync to wait for; 0: the index is done. */
+static void tell_syncer(struct ink_store *store, uint64_t since_ns)
+{
+	pthread_mutex_lock(&store->lock);
+	store->index_since_ns = since_ns;
+	if (since_ns != 0)
+		pthread_cond_signal(&store->syncer_cond);
+	pthread_mutex_unlock(&store->lock);
+}
+
 /* Of what is frozen all has been synced. */
 static enum ink_err commit_frozen(struct ink_store *store, uint64_t count)
 {
@@ -78,7 +89,7 @@ static enum ink_err commit_frozen(struct ink_store *store, uint64_t count)
 
 enum ink_err store_commit_index(struct ink_store *store)
 {
-	uint64_t count, all;
+	uint64_t count, all, since_ns = monotonic_ns();
 	enum ink_err err, sync_err;
 	int error;
 
@@ -94,8 +105,11 @@ enum ink_err store_commit_index(struct ink_store *store)
 	sync_err = store_sync_to(store, all);
 	if (err == INK_OK)
 		err = sync_err;
-	if (err == INK_OK && count > 0)
+	if (err == INK_OK && count > 0) {
+		tell_syncer(store, since_ns);
 		err = commit_frozen(store, count);
+		tell_syncer(store, 0);
+	}
 	if (err != INK_OK && (err != INK_ERR_IO || errno == 0))
 		errno = EIO;
 	error = err == INK_OK ? 0 : errno;
@@ -201,11 +215,16 @@ static void *sealer_main(void *arg)
 	return NULL;
 }
 
+/* A sync takes time itself; leave it a fifth. */
+static uint64_t sync_tick_ns(const struct ink_store *store)
+{
+	return (uint64_t)store->options.sync_interval_ms * UINT64_C(800000);
+}
+
 static void *committer_main(void *arg)
 {
 	struct ink_store *store = arg;
-	/* A sync takes time itself; leave it a fifth. */
-	uint64_t tick_ns = (uint64_t)store->options.sync_interval_ms * UINT64_C(800000);
+	uint64_t tick_ns = sync_tick_ns(store);
 	uint64_t begun_ns = monotonic_ns();
 	struct timespec deadline;
 
@@ -237,40 +256,71 @@ static void *committer_main(void *arg)
 	return NULL;
 }
 
+/*
+ * LMDB's syncs take as long as the disk likes, and the committing thread with them.  When that is longer than a tick, what
+ * was recorded since is synced by this thread, tick for tick, until the index is done.  Otherwise it only waits.
+ */
+static void *syncer_main(void *arg)
+{
+	struct ink_store *store = arg;
+	uint64_t tick_ns = sync_tick_ns(store), begun_ns = 0;
+
+	pthread_mutex_lock(&store->lock);
+	while (!store->is_stopping) {
+		uint64_t since_ns = store->index_since_ns, count;
+		struct timespec deadline;
+
+		if (since_ns == 0) {
+			pthread_cond_wait(&store->syncer_cond, &store->lock);
+			continue;
+		}
+		deadline_at((begun_ns > since_ns ? begun_ns : since_ns) + tick_ns, &deadline);
+		if (pthread_cond_timedwait(&store->syncer_cond, &store->lock, &deadline) == 0 ||
+		    store->index_since_ns != since_ns || store->is_stopping)
+			continue;
+		begun_ns = monotonic_ns();
+		count = catalog_head(store->catalog)->record_count;
+		pthread_mutex_unlock(&store->lock);
+		/* A log that cannot be synced takes nothing more, and that is what writers are told. */
+		(void)!store_sync_to(store, count);
+		pthread_mutex_lock(&store->lock);
+	}
+	pthread_mutex_unlock(&store->lock);
+	return NULL;
+}
+
 enum ink_err store_start_threads(struct ink_store *store)
 {
-	int code;
+	static void *(*const mains[STORE_THREAD_COUNT])(void *) = { sealer_main, committer_main,
+								    syncer_main };
+	int code = 0;
 
 	/* Only speed depends on it. */
 	store->writer = store_writer_open();
-	code = pthread_create(&store->sealer, NULL, sealer_main, store);
+	while (code == 0 && store->thread_count < STORE_THREAD_COUNT) {
+		unsigned at = store->thread_count;
 
-	if (code == 0) {
-		code = pthread_create(&store->committer, NULL, committer_main, store);
-		store->has_threads = code == 0;
-		if (code != 0) {
-			pthread_mutex_lock(&store->lock);
-			store->is_stopping = true;
-			pthread_cond_signal(&store->sealer_cond);
-			pthread_mutex_unlock(&store->lock);
-			pthread_join(store->sealer, NULL);
-		}
+		code = pthread_create(&store->threads[at], NULL, mains[at], store);
+		if (code == 0)
+			store->thread_count++;
 	}
+	if (code != 0)
+		store_stop_threads(store);
 	errno = code;
 	return code == 0 ? INK_OK : INK_ERR_IO;
 }
 
 void store_stop_threads(struct ink_store *store)
 {
-	if (!store->has_threads)
+	if (store->thread_count == 0)
 		return;
 	pthread_mutex_lock(&store->lock);
 	store->is_stopping = true;
 	pthread_cond_broadcast(&store->sealer_cond);
 	pthread_cond_broadcast(&store->committer_cond);
+	pthread_cond_broadcast(&store->syncer_cond);
 	pthread_cond_broadcast(&store->room_cond);
 	pthread_mutex_unlock(&store->lock);
-	pthread_join(store->sealer, NULL);
-	pthread_join(store->committer, NULL);
-	store->has_threads = false;
+	while (store->thread_count > 0)
+		pthread_join(store->threads[--store->thread_count], NULL);
 }

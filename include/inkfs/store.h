@@ -2,7 +2,7 @@
 /*
  * A store, opened for writing or reading: the file system without FUSE.
  *
- * Owns: the store's lock, files, keys in memory, and two threads (sealing, committing).
+ * Owns: the store's lock, files, keys in memory, and threads (sealing, committing, syncing, writing).
  * Knows nothing of: FUSE, /proc, terminals.  Threads: every function on an open store may be
  * called from any thread at any time, except ink_store_close().
  *

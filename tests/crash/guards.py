@@ -55,6 +55,8 @@ GUARDS = [
      "error = store_commit_index(store) == INK_OK ? 0 : errno;", "error = 0;", POWER),
     ("1 s", "the log is synced though the index fails", "store_sync.c",
      "sync_err = store_sync_to(store, all);", "sync_err = store_sync_to(store, count);", POWER),
+    ("1 s", "the syncing thread's round", "store_sync.c",
+     "(void)!store_sync_to(store, count);", ";", "unit/test_store_commit"),
     ("refused", "the refusal's record", "store_denied.c",
      "err = record(store, caller, inode, &once);", "err = INK_OK;", "unit/test_store_denied"),
     ("error", "what a failed write left is taken back", "log.c",

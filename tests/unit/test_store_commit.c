@@ -143,6 +143,43 @@ static void a_commit_that_takes_for_ever_keeps_no_writer(void **state)
 	model_free(&model);
 }
 
+static bool is_all_durable(const struct ink_status *status)
+{
+	return status->durable_count == status->record_count;
+}
+
+/* Unasked, within a second, though the thread that syncs waits for the index. */
+static void a_commit_that_takes_for_ever_keeps_nothing_from_the_disk(void **state)
+{
+	struct store_fixture *f = *state;
+	struct ink_status before, after;
+	struct ink_store *store;
+	uint64_t inode;
+
+	f->options.sync_interval_ms = 1000;
+	store = trial_open(f->path, &f->options);
+	inode = trial_create(store, "a");
+	gate_hold(true);
+	gate_wait_for_commit();
+	ink_status(store, &before);
+	for (unsigned round = 0; round < 3; round++) {
+		uint64_t begun_ns = monotonic_ns();
+
+		trial_append(store, inode, "line\n", 5);
+		do {
+			usleep(10000);
+			ink_status(store, &after);
+		} while (!is_all_durable(&after) &&
+			 monotonic_ns() - begun_ns < UINT64_C(1500000000));
+		assert_true(is_all_durable(&after));
+	}
+	assert_int_equal(after.index_count, before.index_count); /* it was under way all the time */
+	gate_hold(false);
+	trial_close(store);
+	assert_verifies(f->path, true);
+	assert_index_is_that_of_the_log(f->path);
+}
+
 static void an_index_that_outgrows_its_map_gets_a_larger_one(void **state)
 {
 	struct store_fixture *f = *state;
@@ -214,6 +251,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, store_setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_commit_that_takes_for_ever_keeps_no_writer),
+		T(a_commit_that_takes_for_ever_keeps_nothing_from_the_disk),
 		T(an_index_that_outgrows_its_map_gets_a_larger_one),
 		T(an_error_with_the_number_of_a_full_map_loses_nothing),
 	};
