@@ -30,6 +30,7 @@ struct change {
 /* Refusals of one kind on one path. */
 struct refusal {
 	char *path;
+	char *to; /* where a rename or link would have led, or NULL */
 	uint16_t op;
 	uint64_t count;
 };
@@ -85,35 +86,66 @@ static char *path_of(struct past *past, uint64_t inode, struct ink_str name)
 	return line.data;
 }
 
-static bool add_refusal(struct diff *diff, const struct ink_header *header,
-			const struct ink_body_denied *denied)
+/* Heap in @ret; what has no path is "?".  false without memory. */
+static bool refusal_of(struct past *past, const struct ink_header *header,
+		       const union ink_body *body, struct refusal *ret)
 {
-	struct replay *replay = diff->past.records.replay;
+	const struct ink_body_denied *denied = &body->denied;
 	bool names_entry = denied_names_entry(denied->op) && denied->name.size > 0 &&
-			   replay_is_folder(replay, header->inode);
-	char *path = path_of(&diff->past, header->inode, names_entry ? denied->name : no_name);
+			   replay_is_folder(past->records.replay, header->inode);
+	struct ink_str name;
+	uint64_t inode;
 
+	*ret = (struct refusal){ .op = denied->op, .count = denied->count };
+	ret->path = path_of(past, header->inode, names_entry ? denied->name : no_name);
+	if (!ret->path)
+		ret->path = strdup("?");
+	if (second_entry(header, body, &inode, &name)) {
+		ret->to = path_of(past, inode, name);
+		if (!ret->to)
+			ret->to = strdup("?");
+		if (!ret->to)
+			return false;
+	}
+	return ret->path;
+}
+
+static bool is_same_refusal(const struct refusal *a, const struct refusal *b)
+{
+	return a->op == b->op && strcmp(a->path, b->path) == 0 &&
+	       (a->to && b->to ? strcmp(a->to, b->to) == 0 : a->to == b->to);
+}
+
+static void refusal_release(struct refusal *refusal)
+{
+	free(refusal->path);
+	free(refusal->to);
+}
+
+static bool add_refusal(struct diff *diff, const struct ink_header *header,
+			const union ink_body *body)
+{
 	/* A million refused names must not be compared with each other: who comes back much later gets another line. */
 	size_t first =
 		diff->refusal_count > FOLD_COUNT_MAX ? diff->refusal_count - FOLD_COUNT_MAX : 0;
+	struct refusal refusal;
+	bool is_good = refusal_of(&diff->past, header, body, &refusal);
 
-	if (!path)
-		path = strdup("?");
-	for (size_t i = diff->refusal_count; path && i > first; i--) {
+	for (size_t i = diff->refusal_count; is_good && i > first; i--) {
 		struct refusal *before = &diff->refusals[i - 1];
 
-		if (before->op == denied->op && strcmp(before->path, path) == 0) {
-			before->count += denied->count;
-			free(path);
+		if (is_same_refusal(before, &refusal)) {
+			before->count += refusal.count;
+			refusal_release(&refusal);
 			return true;
 		}
 	}
-	if (!path || !array_grow((void **)&diff->refusals, diff->refusal_count,
-				 &diff->refusal_capacity, sizeof(*diff->refusals))) {
-		free(path);
+	if (!is_good || !array_grow((void **)&diff->refusals, diff->refusal_count,
+				    &diff->refusal_capacity, sizeof(*diff->refusals))) {
+		refusal_release(&refusal);
 		return false;
 	}
-	diff->refusals[diff->refusal_count++] = (struct refusal){ path, denied->op, denied->count };
+	diff->refusals[diff->refusal_count++] = refusal;
 	return true;
 }
 
@@ -143,7 +175,7 @@ static bool take_record(void *ctx, struct past *past)
 	if (header->kind == INK_OPEN || header->kind == INK_CLOSE)
 		return true;
 	if (header->kind == INK_DENIED) {
-		if (!body || add_refusal(diff, header, &body->denied))
+		if (!body || add_refusal(diff, header, body))
 			return true;
 		complain("out of memory");
 		return false;
@@ -282,21 +314,29 @@ static bool put_change(struct diff *diff, const struct change *change)
 	return is_good && !ferror(stdout);
 }
 
+static void put_refusal(const struct refusal *refusal)
+{
+	const char *op = ink_op_name(refusal->op);
+
+	put_mark('!', refusal->path);
+	printf(" refused: %s", op ? op : "?");
+	if (refusal->to) {
+		fputs(" to ", stdout);
+		text_put_word(stdout, refusal->to, strlen(refusal->to));
+	}
+	if (refusal->count > 1)
+		printf(", %" PRIu64 " times", refusal->count);
+	putchar('\n');
+}
+
 static bool put_all(struct diff *diff)
 {
 	for (size_t i = 0; i < diff->change_count; i++) {
 		if (!put_change(diff, &diff->changes[i]))
 			return false;
 	}
-	for (size_t i = 0; i < diff->refusal_count; i++) {
-		const char *op = ink_op_name(diff->refusals[i].op);
-
-		put_mark('!', diff->refusals[i].path);
-		printf(" refused: %s", op ? op : "?");
-		if (diff->refusals[i].count > 1)
-			printf(", %" PRIu64 " times", diff->refusals[i].count);
-		putchar('\n');
-	}
+	for (size_t i = 0; i < diff->refusal_count; i++)
+		put_refusal(&diff->refusals[i]);
 	return true;
 }
 
@@ -305,7 +345,7 @@ static void diff_release(struct diff *diff)
 	for (size_t i = 0; i < diff->change_count; i++)
 		free(diff->changes[i].old_path);
 	for (size_t i = 0; i < diff->refusal_count; i++)
-		free(diff->refusals[i].path);
+		refusal_release(&diff->refusals[i]);
 	free(diff->changes);
 	free(diff->refusals);
 }

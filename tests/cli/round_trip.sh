@@ -239,6 +239,13 @@ run 0 "$inkfs" log st3 --path /other
 run 0 "$inkfs" log st3 --path '/sub/*'
 [[ $(numbers) == "8 10 12 " ]] || fail "--path of where a refused rename and link lead"
 
+run 0 "$inkfs" diff st3 7 now
+out_is <<'END'
+! /kept.log refused: rename to /sub/moved, 2 times
+! /kept.log refused: rename to /other
+! /kept.log refused: link to /sub/further
+END
+
 # --- verify ----------------------------------------------------------------------
 
 run 0 "$inkfs" verify st --key @vkey
