@@ -45,7 +45,7 @@ enum {
 	TOLD_COUNT = 64,
 	SYNC_HABIT_COUNT = 32, /* so many syncs that somebody asked for: write space ahead */
 	CLOSING_KICK_COUNT = 4,
-	CLOSING_WAIT_COUNT = 32,
+	CLOSING_WAIT_COUNT = 8, /* each is a descriptor */
 	STORE_THREAD_COUNT = 3, /* sealing, committing, syncing */
 };
 
