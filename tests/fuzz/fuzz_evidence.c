@@ -31,14 +31,13 @@ static void prepare(void)
 						.seqs = seqs,
 						.seq_count = SEQ_COUNT };
 	const struct golden *golden = golden_get();
-	char path[PATH_MAX], note[INK_CHECKPOINT_SIZE_MAX];
+	const char *path = golden->whole;
+	char note[INK_CHECKPOINT_SIZE_MAX];
 	struct ink_error error;
 	size_t note_size;
 
 	if (good)
 		return;
-	scratch_path(golden->dir, "proved", path);
-	tree_copy(golden->path, path);
 	memcpy(vkey, golden->files[GOLDEN_VKEY].data, golden->files[GOLDEN_VKEY].size - 1);
 	FUZZ_REQUIRE(ink_checkpoint_make(path, NULL, note, &note_size, &error) == INK_OK);
 	request.checkpoint = (struct ink_checkpoint_text){ "checkpoint", note, note_size };

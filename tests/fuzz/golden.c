@@ -36,6 +36,8 @@ const struct golden *golden_get(void)
 		 golden.dir);
 	FUZZ_REQUIRE(system(command) == 0);
 	scratch_path(golden.dir, "small", golden.path);
+	scratch_path(golden.dir, "whole", golden.whole);
+	tree_copy(golden.path, golden.whole);
 	for (unsigned i = 0; i < GOLDEN_COUNT; i++) {
 		scratch_path(golden.path, golden.files[i].name, path);
 		golden.files[i].data = file_read(path, &golden.files[i].size);

@@ -22,8 +22,9 @@ enum golden_file {
 };
 
 struct golden {
-	char dir[PATH_MAX];  /* for further files, removed at exit */
-	char path[PATH_MAX]; /* of a store that may be changed at will */
+	char dir[PATH_MAX];   /* for further files, removed at exit */
+	char path[PATH_MAX];  /* of a store that may be changed at will */
+	char whole[PATH_MAX]; /* of one that nobody changes */
 	struct {
 		const char *name; /* in the store */
 		uint8_t *data;
