@@ -109,7 +109,7 @@ static bool open_segment(struct walk_ahead *ahead, uint32_t segment, uint64_t po
 	return true;
 }
 
-/* The keys that the log names, believed for now. */
+/* The key that signs from here on, as the log names it; a wrong one costs time alone, since the walk asks with the right one. */
 static void follow_key(struct walk_ahead *ahead, uint8_t kind, const uint8_t *body, uint32_t size)
 {
 	const uint8_t *key = NULL;

@@ -104,11 +104,11 @@ mount_by_type() {
 	# shellcheck disable=SC2016 # for the inner shell
 	unshare -m bash -euc '
 		store=$1 logs=$2 tmp=$3 build=$4
-		mkdir "$tmp/upper" "$tmp/work"
+		mkdir "$tmp/layers"
 		sbin=$(realpath /sbin)
-		mount -t tmpfs none "$tmp/work"
-		mkdir "$tmp/work/u" "$tmp/work/w"
-		mount -t overlay -o "lowerdir=$sbin,upperdir=$tmp/work/u,workdir=$tmp/work/w" none "$sbin" || exit 77
+		mount -t tmpfs none "$tmp/layers"
+		mkdir "$tmp/layers/upper" "$tmp/layers/own"
+		mount -t overlay -o "lowerdir=$sbin,upperdir=$tmp/layers/upper,workdir=$tmp/layers/own" none "$sbin" || exit 77
 		ln -sf "$build/mount.inkfs" "$sbin/mount.inkfs"
 		ln -sf "$build/mount.inkfs" "$sbin/mount.fuse.inkfs"
 		printf "%s %s fuse.inkfs noauto,nofail,x-test,profile=rotate 0 0\n" "$store" "$logs" >"$tmp/fstab"
