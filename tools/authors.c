@@ -92,3 +92,19 @@ void authors_put_json(struct line *out, struct replay *replay, const struct auth
 	}
 	line_putc(out, ']');
 }
+
+bool authors_have_one(const struct author *authors, size_t count, struct filter *filter,
+		      struct replay *replay)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct ink_header header = { .kind = INK_APPEND,
+					     .seq = authors[i].seq,
+					     .wall_ns = authors[i].wall_ns,
+					     .uid = authors[i].uid,
+					     .actor = authors[i].actor };
+
+		if (filter_has_caller(filter, replay, &header))
+			return true;
+	}
+	return false;
+}

@@ -7,6 +7,7 @@
 #ifndef TOOLS_AUTHORS_H
 #define TOOLS_AUTHORS_H
 
+#include "filter.h"
 #include "lines.h"
 #include "replay.h"
 
@@ -18,5 +19,9 @@ void authors_put_job(struct line *out, struct replay *replay, const struct autho
 /* Members of a JSON object, with a comma in front: time (of the first record), records, writers. */
 void authors_put_json(struct line *out, struct replay *replay, const struct author *authors,
 		      size_t count);
+
+/* Does the filter want one of them, by time, number and caller? */
+bool authors_have_one(const struct author *authors, size_t count, struct filter *filter,
+		      struct replay *replay);
 
 #endif

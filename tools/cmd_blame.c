@@ -75,29 +75,13 @@ static void put_json_line(struct blame *blame, const struct lines_block *block, 
 	line_puts(&blame->out, "}\n");
 }
 
-static bool is_wanted(struct blame *blame, const struct lines_block *block)
-{
-	for (size_t i = 0; i < block->author_count; i++) {
-		const struct author *author = &block->authors[i];
-		struct ink_header header = { .kind = INK_APPEND,
-					     .seq = author->seq,
-					     .wall_ns = author->wall_ns,
-					     .uid = author->uid,
-					     .actor = author->actor };
-
-		if (filter_has_caller(&blame->filter, blame->replay, &header))
-			return true;
-	}
-	return false;
-}
-
 static bool take_block(void *ctx, const struct lines_block *block)
 {
 	struct blame *blame = ctx;
 	const char *at = block->data, *end = at + block->size;
 	uint64_t number = block->number;
 
-	if (!is_wanted(blame, block))
+	if (!authors_have_one(block->authors, block->author_count, &blame->filter, blame->replay))
 		return true;
 	while (at < end) {
 		const char *feed = memchr(at, '\n', (size_t)(end - at));

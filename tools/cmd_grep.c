@@ -172,22 +172,6 @@ static void take_match(struct grep *grep, const struct lines_block *block, uint6
 	grep->after_left = grep->after;
 }
 
-static bool is_wanted(struct grep *grep, const struct lines_block *block)
-{
-	for (size_t i = 0; i < block->author_count; i++) {
-		const struct author *author = &block->authors[i];
-		struct ink_header header = { .kind = INK_APPEND,
-					     .seq = author->seq,
-					     .wall_ns = author->wall_ns,
-					     .uid = author->uid,
-					     .actor = author->actor };
-
-		if (filter_has_caller(&grep->filter, grep->replay, &header))
-			return true;
-	}
-	return false;
-}
-
 static bool take_block(void *ctx, const struct lines_block *block)
 {
 	struct grep *grep = ctx;
@@ -195,7 +179,8 @@ static bool take_block(void *ctx, const struct lines_block *block)
 	uint64_t number = block->number;
 	size_t size;
 
-	while (at < end && is_wanted(grep, block) &&
+	while (at < end &&
+	       authors_have_one(block->authors, block->author_count, &grep->filter, grep->replay) &&
 	       match_find(grep->match, at, (size_t)(end - at), &text, &size)) {
 		uint64_t line_count = lines_count(at, (size_t)(text - at));
 
