@@ -48,6 +48,21 @@ static void threads_are_their_process(void **state)
 	close(fd);
 }
 
+/* A process that writes to @fd and then becomes another program, which has @fd as 9; it has ended well. */
+static pid_t write_then_run(int fd, const char *const argv[])
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (!by_write(fd, "before\n", 7) || dup2(fd, 9) != 9)
+			_exit(250);
+		execvp(argv[0], (char *const *)argv);
+		_exit(251);
+	}
+	assert_int_equal(reap(child), 0);
+	return child;
+}
+
 /* What another program does with a descriptor that it inherited is its own doing. */
 static void a_program_that_takes_over_is_another_actor(void **state)
 {
@@ -59,14 +74,7 @@ static void a_program_that_takes_over_is_another_actor(void **state)
 
 	(void)state;
 	forget_old_records();
-	child = fork();
-	if (child == 0) {
-		if (!by_write(fd, "before\n", 7) || dup2(fd, 9) != 9)
-			_exit(250);
-		execvp(argv[0], (char *const *)argv);
-		_exit(251);
-	}
-	assert_int_equal(reap(child), 0);
+	child = write_then_run(fd, argv);
 	mounted_records(&mounted, &list);
 	assert_int_equal(seen_count(&list, INK_APPEND), 2);
 	actor = seen_actor(&mounted, seen_find(&list, INK_APPEND, 0));
@@ -92,14 +100,7 @@ static void a_program_that_opens_for_itself_is_another_actor_at_once(void **stat
 	(void)state;
 	snprintf(command, sizeof(command), "echo after >>%s", mounted_path(&mounted, "exec-open"));
 	forget_old_records();
-	child = fork();
-	if (child == 0) {
-		if (!by_write(fd, "before\n", 7))
-			_exit(250);
-		execvp(argv[0], (char *const *)argv);
-		_exit(251);
-	}
-	assert_int_equal(reap(child), 0);
+	child = write_then_run(fd, argv);
 	mounted_records(&mounted, &list);
 	assert_int_equal(seen_count(&list, INK_APPEND), 2);
 	before = seen_actor(&mounted, seen_find(&list, INK_APPEND, 0));
