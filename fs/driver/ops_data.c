@@ -86,9 +86,11 @@ static enum ink_err drop_setid_if_any(fuse_req_t req, struct handle *handle,
 }
 
 /* See tails.h for what a file with readers needs. */
-static enum ink_err append(struct driver *driver, const struct ink_caller *caller, uint64_t inode,
-			   uint64_t offset, const char *data, size_t size, bool is_sync)
+static enum ink_err append(struct driver *driver, struct handle *handle,
+			   const struct ink_caller *caller, uint64_t offset, const char *data,
+			   size_t size, bool is_sync)
 {
+	uint64_t inode = handle->inode;
 	struct ink_attr attr;
 	enum ink_err err;
 
@@ -97,6 +99,7 @@ static enum ink_err append(struct driver *driver, const struct ink_caller *calle
 	err = ink_getattr(driver->store, inode, &attr);
 	if (err != INK_OK)
 		return err;
+	atomic_store_explicit(&handle->had_readers, true, memory_order_relaxed);
 	tails_begin_append(&driver->tails, inode, attr.size);
 	err = ink_append(driver->store, caller, inode, offset, data, size, is_sync);
 	tails_end_append(&driver->tails, driver->session, inode, attr.size);
@@ -115,8 +118,9 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
 	struct ink_caller caller;
 	enum ink_err err = caller_of_handle(req, handle, &caller);
 
+	(void)ino;
 	if (err == INK_OK)
-		err = append(driver_of(req), &caller, ino, at, data, size, is_sync);
+		err = append(driver_of(req), handle, &caller, at, data, size, is_sync);
 	if (err == INK_OK) {
 		metrics_end_append(metrics, begun);
 		if (!atomic_load_explicit(&handle->is_dirty, memory_order_relaxed))

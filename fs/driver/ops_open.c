@@ -107,8 +107,12 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
-	(void)ino;
-	handle_close(driver_of(req), handle_of(info));
+	struct driver *driver = driver_of(req);
+	struct handle *handle = handle_of(info);
+
+	if (atomic_load(&handle->had_readers))
+		tails_drop_pages(&driver->tails, driver->session, ino, 0);
+	handle_close(driver, handle);
 	fuse_reply_err(req, 0);
 }
 

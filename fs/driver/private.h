@@ -75,6 +75,7 @@ struct handle {
 	bool is_cached;              /* reads through the page cache */
 	struct ink_caller opened_by; /* RELEASE does not say who */
 	_Atomic bool is_dirty;       /* recorded something since the last flush */
+	_Atomic bool had_readers;    /* appended while somebody read through the page cache */
 
 	pthread_mutex_t lock; /* the next three */
 	bool has_setid;

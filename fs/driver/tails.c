@@ -62,14 +62,14 @@ void tails_begin_append(struct tails *tails, uint64_t inode, uint64_t size)
 }
 
 /*
- * Dropping waits for the answer to a read of that page, which another thread has to give.  When so many wait
- * already that none might be left, the page stays until the system next compares the time of change.
+ * Dropping waits for the answer to a read of such a page, which another thread has to give.  When so many wait
+ * already that none might be left, the pages stay until the system next compares the time of change.
  */
-static void drop_page(struct tails *tails, struct fuse_session *session, uint64_t inode,
-		      uint64_t size)
+void tails_drop_pages(struct tails *tails, struct fuse_session *session, uint64_t inode,
+		      uint64_t begin)
 {
 	if (atomic_fetch_add(&tails->dropping_count, 1) < tails->dropping_count_max)
-		fuse_lowlevel_notify_inval_inode(session, inode, (off_t)(size & ~PAGE_MASK), 0);
+		fuse_lowlevel_notify_inval_inode(session, inode, (off_t)(begin & ~PAGE_MASK), 0);
 	atomic_fetch_sub(&tails->dropping_count, 1);
 }
 
@@ -78,7 +78,7 @@ void tails_end_append(struct tails *tails, struct fuse_session *session, uint64_
 {
 	unsigned last, i = 0;
 
-	drop_page(tails, session, inode, size);
+	tails_drop_pages(tails, session, inode, size);
 	pthread_mutex_lock(&tails->lock);
 	last = atomic_load(&tails->growing_count) - 1;
 	while (tails->growing[i].inode != inode || tails->growing[i].size != size)

@@ -9,9 +9,14 @@
  * 1. the size that the system is told does not grow before the append is answered, and
  * 2. the page of the old end is dropped between the append and its answer: read again, it is whole.
  *
- * One gap is left that no server can close: a reader that has the old page in hand when it is dropped, and looks at the size
- * after the answer, reads zeros once.  So who opens a file to read while somebody has it open to write reads past the page
- * cache too; the above is for who opened it before.
+ * Two gaps are left that no server can close.  A reader that has the old page in hand when it is dropped, and looks at the
+ * size after the answer, reads zeros once.  And who asks for the attributes and is told a new size sets it first and cuts
+ * the pages to it afterwards: interrupted between the two, it puts zeros over what was appended and read meanwhile, and
+ * they stay until the pages are next dropped.  So
+ *
+ * 3. who opens a file to read while somebody has it open to write reads past the page cache, too; the above is for who
+ *    opened it before, and
+ * 4. when who has appended while there were such readers closes the file, all its pages are dropped once more.
  *
  * Owns: counts of readers and writers, a list of appends under way.  Knows nothing of: the store.  Threads: any.
  */
@@ -59,6 +64,10 @@ bool tails_has_writer(struct tails *tails, uint64_t inode);
 void tails_begin_append(struct tails *tails, uint64_t inode, uint64_t size);
 void tails_end_append(struct tails *tails, struct fuse_session *session, uint64_t inode,
 		      uint64_t size);
+
+/* Has the system fetch again what it reads from the page of byte @begin on. */
+void tails_drop_pages(struct tails *tails, struct fuse_session *session, uint64_t inode,
+		      uint64_t begin);
 
 /* What to tell the system of a file whose true size is @size. */
 uint64_t tails_visible_size(struct tails *tails, uint64_t inode, uint64_t size);
