@@ -382,7 +382,7 @@ static void disarm(struct lying_disk *disk)
 	disk->fault = (struct lying_fault){ 0 };
 	disk->cut_at = 0;
 	disk->is_dead = false;
-	disk->has_failed = false;
+	disk->failed_calls = 0;
 	lie_chunks_free(disk);
 }
 

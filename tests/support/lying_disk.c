@@ -50,7 +50,7 @@ enum lie_fate lie_decide(struct lying_disk *disk, enum lying_call call)
 	if (disk->fault_count < fault->at ||
 	    (disk->fault_count > fault->at && !fault->is_persistent))
 		return LIE_DO;
-	disk->has_failed = true;
+	disk->failed_calls |= 1U << call;
 	errno = fault->errno_code;
 	return LIE_FAIL;
 }
@@ -394,7 +394,7 @@ void lying_disk_arm_fault(struct lying_disk *disk, const struct lying_fault *fau
 	pthread_mutex_lock(&disk->lock);
 	disk->fault = *fault;
 	disk->fault_count = 0;
-	disk->has_failed = false;
+	disk->failed_calls = 0;
 	pthread_mutex_unlock(&disk->lock);
 }
 
@@ -413,7 +413,17 @@ bool lying_disk_has_failed(struct lying_disk *disk)
 	bool result;
 
 	pthread_mutex_lock(&disk->lock);
-	result = disk->has_failed;
+	result = disk->failed_calls != 0;
+	pthread_mutex_unlock(&disk->lock);
+	return result;
+}
+
+bool lying_disk_has_refused(struct lying_disk *disk, enum lying_call call)
+{
+	bool result;
+
+	pthread_mutex_lock(&disk->lock);
+	result = disk->failed_calls & 1U << call;
 	pthread_mutex_unlock(&disk->lock);
 	return result;
 }

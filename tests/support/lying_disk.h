@@ -74,6 +74,7 @@ void lying_disk_arm_cut(struct lying_disk *disk, unsigned at);
 void lying_disk_arm_fault(struct lying_disk *disk, const struct lying_fault *fault);
 bool lying_disk_is_dead(struct lying_disk *disk);
 bool lying_disk_has_failed(struct lying_disk *disk); /* the armed fault has come */
+bool lying_disk_has_refused(struct lying_disk *disk, enum lying_call call); /* to such a call */
 unsigned lying_disk_call_count(struct lying_disk *disk);
 const char *lying_call_name(enum lying_call call);
 /* The last call that was counted: where the power went. */

@@ -76,7 +76,8 @@ struct lying_disk {
 	unsigned call_count, cut_at, fault_count;
 	enum lying_call last_call;
 	struct lying_fault fault;
-	bool is_dead, has_failed;
+	bool is_dead;
+	unsigned failed_calls; /* kinds of them, a bit each */
 };
 
 /* --- lying_disk.c --- */

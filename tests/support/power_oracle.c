@@ -37,10 +37,19 @@ static void free_from(struct power_oracle *oracle, unsigned count)
 		free(oracle->records[--oracle->count].body);
 }
 
+void power_oracle_forget_refused(struct power_oracle *oracle)
+{
+	while (oracle->refused_count > 0)
+		free(oracle->refused[--oracle->refused_count].body);
+	free(oracle->refused);
+	oracle->refused = NULL;
+}
+
 void power_oracle_release(struct power_oracle *oracle)
 {
 	free_from(oracle, 0);
 	free(oracle->records);
+	power_oracle_forget_refused(oracle);
 }
 
 bool power_oracle_fail(struct power_oracle *oracle, const char *format, ...)
@@ -115,6 +124,16 @@ static void apply(struct power_state *state, const struct power_record *record)
 	}
 }
 
+static void fill(struct power_record *record, uint8_t kind, uint64_t inode, uint64_t offset,
+		 const void *body, uint32_t size)
+{
+	*record = (struct power_record){
+		.kind = kind, .inode = inode, .offset = offset, .size = size
+	};
+	record->body = memory(NULL, size);
+	memcpy(record->body, body, size);
+}
+
 void power_oracle_add(struct power_oracle *oracle, uint8_t kind, uint64_t inode, uint64_t offset,
 		      const void *body, uint32_t size)
 {
@@ -126,12 +145,16 @@ void power_oracle_add(struct power_oracle *oracle, uint8_t kind, uint64_t inode,
 			memory(oracle->records, oracle->room * sizeof(oracle->records[0]));
 	}
 	record = &oracle->records[oracle->count++];
-	*record = (struct power_record){
-		.kind = kind, .inode = inode, .offset = offset, .size = size
-	};
-	record->body = memory(NULL, size);
-	memcpy(record->body, body, size);
+	fill(record, kind, inode, offset, body, size);
 	apply(&oracle->state, record);
+}
+
+void power_oracle_refuse(struct power_oracle *oracle, uint8_t kind, uint64_t inode, uint64_t offset,
+			 const void *body, uint32_t size)
+{
+	oracle->refused =
+		memory(oracle->refused, (oracle->refused_count + 1) * sizeof(oracle->refused[0]));
+	fill(&oracle->refused[oracle->refused_count++], kind, inode, offset, body, size);
 }
 
 void power_oracle_promise(struct power_oracle *oracle)
@@ -143,6 +166,7 @@ void power_oracle_promise(struct power_oracle *oracle)
 void power_oracle_cut(struct power_oracle *oracle, unsigned count)
 {
 	oracle->is_last_open = false;
+	power_oracle_forget_refused(oracle);
 	if (count == oracle->count)
 		return;
 	free_from(oracle, count);
@@ -210,27 +234,46 @@ static bool note_session(struct power_oracle *oracle, const struct ink_record *r
 	return true;
 }
 
+/* One that was refused, and was made after all: it is the last, in the place of one that nobody was told of. */
+static bool take_refused(struct power_oracle *oracle, const struct ink_record *record,
+			 unsigned number)
+{
+	const struct ink_header *header = &record->header;
+	bool is_known = false;
+
+	for (unsigned i = 0; i < oracle->refused_count; i++)
+		is_known |= is_same(&oracle->refused[i], record);
+	if (!is_known || number + oracle->is_last_open < oracle->count)
+		return false;
+	power_oracle_cut(oracle, number);
+	power_oracle_add(oracle, header->kind, header->inode, header->offset, record->body,
+			 header->body_size);
+	return true;
+}
+
 static bool hold_against(struct power_oracle *oracle, const struct ink_record *record,
 			 unsigned number)
 {
 	const char *kind = ink_kind_name(record->header.kind);
-	const struct power_record *expected;
+	const struct power_record *expected = &oracle->records[number];
+	bool is_beyond = number >= oracle->count;
 
-	if (number >= oracle->count)
+	if (!is_beyond && is_same(expected, record))
+		return true;
+	if (take_refused(oracle, record, number))
+		return true;
+	if (is_beyond)
 		return power_oracle_fail(oracle, "record %llu (%s) was invented: only %u were made",
 					 (unsigned long long)record->header.seq, kind,
 					 oracle->count);
-	expected = &oracle->records[number];
-	if (!is_same(expected, record))
-		return power_oracle_fail(
-			oracle,
-			"record %llu, %s of inode %llu (offset %llu, size %u), is not the %u-th made, %s of inode %llu (offset %llu, size %u)",
-			(unsigned long long)record->header.seq, kind,
-			(unsigned long long)record->header.inode,
-			(unsigned long long)record->header.offset, record->header.body_size, number,
-			ink_kind_name(expected->kind), (unsigned long long)expected->inode,
-			(unsigned long long)expected->offset, expected->size);
-	return true;
+	return power_oracle_fail(
+		oracle,
+		"record %llu, %s of inode %llu (offset %llu, size %u), is not the %u-th made, %s of inode %llu (offset %llu, size %u)",
+		(unsigned long long)record->header.seq, kind,
+		(unsigned long long)record->header.inode, (unsigned long long)record->header.offset,
+		record->header.body_size, number, ink_kind_name(expected->kind),
+		(unsigned long long)expected->inode, (unsigned long long)expected->offset,
+		expected->size);
 }
 
 static bool read_log(struct power_oracle *oracle, struct ink_reader *reader,

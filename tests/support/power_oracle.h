@@ -47,7 +47,10 @@ struct power_oracle {
 	unsigned durable_count; /* of them survive a loss of power */
 	unsigned sealed_count;  /* of them do so with a seal that covers them */
 	bool is_last_open; /* whether the last was recorded nobody was told: the power went in it */
-	uint32_t epoch;    /* the seal key is of this epoch or a later one, and alone in its file */
+	/* Since the last that was acknowledged; one may stand, as the disk refused to take them back, too. */
+	struct power_record *refused;
+	unsigned refused_count;
+	uint32_t epoch; /* the seal key is of this epoch or a later one, and alone in its file */
 	struct power_state state;
 	char why[POWER_WHY_SIZE];
 };
@@ -58,6 +61,11 @@ void power_oracle_copy(const struct power_oracle *from, struct power_oracle *to)
 /* @body is copied. */
 void power_oracle_add(struct power_oracle *oracle, uint8_t kind, uint64_t inode, uint64_t offset,
 		      const void *body, uint32_t size);
+/* The same of a record that the disk refused, and refused to take back. */
+void power_oracle_refuse(struct power_oracle *oracle, uint8_t kind, uint64_t inode, uint64_t offset,
+			 const void *body, uint32_t size);
+/* Something was acknowledged behind them. */
+void power_oracle_forget_refused(struct power_oracle *oracle);
 /* All records so far are durable with their seal. */
 void power_oracle_promise(struct power_oracle *oracle);
 /* Only the first @count records were there. */

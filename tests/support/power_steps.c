@@ -52,10 +52,15 @@ static void judge(struct power *p, const struct attempt *a, enum ink_err expecte
 		is_made = stands(p, a);
 	else if (!is_made)
 		power_oracle_fail(oracle, "%s: %s", a->what, ink_err_text(err));
-	if (!is_made)
+	if (!is_made) {
+		if (p->env->disk && lying_disk_has_refused(p->env->disk, LYING_SIZE))
+			power_oracle_refuse(oracle, a->kind, a->inode, a->offset, a->body, a->size);
 		return;
+	}
 	power_oracle_add(oracle, a->kind, a->inode, a->offset, a->body, a->size);
 	oracle->is_last_open = is_open;
+	if (!is_open)
+		power_oracle_forget_refused(oracle);
 	if (a->is_durable && !is_open && err == expected)
 		power_oracle_promise(oracle);
 }
