@@ -148,12 +148,29 @@ static bool is_all_durable(const struct ink_status *status)
 	return status->durable_count == status->record_count;
 }
 
-/* Unasked, within a second, though the thread that syncs waits for the index. */
+/* A line, and whether it was durable unasked within a second and what a busy machine needs to wake a thread. */
+static bool is_durable_in_time(struct ink_store *store, uint64_t inode)
+{
+	uint64_t begun_ns = monotonic_ns(), took_ns;
+	struct ink_status status;
+
+	trial_append(store, inode, "line\n", 5);
+	do {
+		usleep(10000);
+		ink_status(store, &status);
+		took_ns = monotonic_ns() - begun_ns;
+	} while (!is_all_durable(&status) && took_ns < UINT64_C(60000000000));
+	assert_true(is_all_durable(&status));
+	return took_ns < UINT64_C(1500000000);
+}
+
+/* Unasked, within a second, though the thread that syncs waits for the index; a machine may stall, but not ten times. */
 static void a_commit_that_takes_for_ever_keeps_nothing_from_the_disk(void **state)
 {
 	struct store_fixture *f = *state;
 	struct ink_status before, after;
 	struct ink_store *store;
+	unsigned on_time_count = 0;
 	uint64_t inode;
 
 	f->options.sync_interval_ms = 1000;
@@ -162,17 +179,10 @@ static void a_commit_that_takes_for_ever_keeps_nothing_from_the_disk(void **stat
 	gate_hold(true);
 	gate_wait_for_commit();
 	ink_status(store, &before);
-	for (unsigned round = 0; round < 3; round++) {
-		uint64_t begun_ns = monotonic_ns();
-
-		trial_append(store, inode, "line\n", 5);
-		do {
-			usleep(10000);
-			ink_status(store, &after);
-		} while (!is_all_durable(&after) &&
-			 monotonic_ns() - begun_ns < UINT64_C(1500000000));
-		assert_true(is_all_durable(&after));
-	}
+	for (unsigned round = 0; round < 10 && on_time_count < 3; round++)
+		on_time_count += is_durable_in_time(store, inode);
+	assert_int_equal(on_time_count, 3);
+	ink_status(store, &after);
 	assert_int_equal(after.index_count, before.index_count); /* it was under way all the time */
 	gate_hold(false);
 	trial_close(store);
