@@ -118,6 +118,9 @@ static enum ink_err switch_to(struct walk *walk, uint32_t segment, enum walk_fau
 	walk->file_size = size;
 	walk->window_pos = 0;
 	walk->pos = 0;
+	/* The header alone: what lies behind it comes from the other cores. */
+	if (walk->ahead)
+		walk->read_size = WALK_READ_SIZE_MIN;
 	return INK_OK;
 }
 

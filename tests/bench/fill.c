@@ -2,16 +2,13 @@
 /*
  * Fill a store without a mount, as fast as the library takes it: fill STORE RECORD_SIZE COUNT
  *
- * Makes STORE, appends COUNT records of RECORD_SIZE bytes to one file and closes in order.  Or, to know what there is to
- * reach: fill --sha256 BYTES prints how many bytes a second this core hashes with libcrypto in blocks of BYTES.
+ * Makes STORE, appends COUNT records of RECORD_SIZE bytes to one file and closes in order.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
-#include "hash.h"
 #include "inkfs/store.h"
 
 static void must(enum ink_err err, const char *what)
@@ -20,35 +17,6 @@ static void must(enum ink_err err, const char *what)
 		return;
 	fprintf(stderr, "fill: %s: %s\n", what, ink_err_text(err));
 	exit(1);
-}
-
-static double now_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static void put_hash_rate(size_t size)
-{
-	enum { MEASURED_MS = 1500 };
-	uint8_t *data = calloc(1, size), hash[INK_HASH_SIZE];
-	double start = now_s(), end = start;
-	uint64_t done = 0;
-
-	if (!data)
-		exit(1);
-	while (end - start < MEASURED_MS / 1e3) {
-		for (size_t round = 0; round < 1 + ((1 << 20) / size); round++) {
-			hash_data(data, size, hash);
-			memcpy(data, hash, size < sizeof(hash) ? size : sizeof(hash));
-			done += size;
-		}
-		end = now_s();
-	}
-	printf("%.0f\n", (double)done / (end - start));
-	free(data);
 }
 
 /* Lines that differ, so that nothing is gained by their likeness. */
@@ -86,12 +54,8 @@ static void fill(const char *path, size_t size, unsigned long count)
 
 int main(int argc, char **argv)
 {
-	if (argc == 3 && strcmp(argv[1], "--sha256") == 0 && atol(argv[2]) > 0) {
-		put_hash_rate((size_t)atol(argv[2]));
-		return 0;
-	}
 	if (argc != 4 || atol(argv[2]) < 32 || atol(argv[2]) > INK_APPEND_SIZE_MAX) {
-		fputs("usage: fill STORE RECORD_SIZE COUNT | fill --sha256 BYTES\n", stderr);
+		fputs("usage: fill STORE RECORD_SIZE COUNT\n", stderr);
 		return 2;
 	}
 	fill(argv[1], (size_t)atol(argv[2]), strtoul(argv[3], NULL, 10));
