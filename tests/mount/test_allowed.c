@@ -357,12 +357,6 @@ int main(void)
 		cmocka_unit_test(the_last_link_of_content_stays),
 		cmocka_unit_test(what_an_unlinked_handle_writes_is_recorded),
 	};
-	int failed;
 
-	if (!mounted_is_possible())
-		return 77;
-	failed =
-		cmocka_run_group_tests_name("profile=strict", strict, shared_mount, shared_unmount);
-	return failed + cmocka_run_group_tests_name("profile=rotate", rotating, shared_mount_rotate,
-						    shared_unmount);
+	return run_in_both_profiles(strict, COUNT_OF(strict), rotating, COUNT_OF(rotating));
 }

@@ -376,12 +376,6 @@ int main(void)
 	static const struct CMUnitTest rotating[] = {
 		cmocka_unit_test(content_cannot_be_changed),
 	};
-	int failed;
 
-	if (!mounted_is_possible())
-		return 77;
-	failed =
-		cmocka_run_group_tests_name("profile=strict", strict, shared_mount, shared_unmount);
-	return failed + cmocka_run_group_tests_name("profile=rotate", rotating, shared_mount_rotate,
-						    shared_unmount);
+	return run_in_both_profiles(strict, COUNT_OF(strict), rotating, COUNT_OF(rotating));
 }

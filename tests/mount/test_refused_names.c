@@ -420,12 +420,6 @@ int main(void)
 	static const struct CMUnitTest rotating[] = {
 		cmocka_unit_test(names_that_hide_something_are_refused),
 	};
-	int failed;
 
-	if (!mounted_is_possible())
-		return 77;
-	failed =
-		cmocka_run_group_tests_name("profile=strict", strict, shared_mount, shared_unmount);
-	return failed + cmocka_run_group_tests_name("profile=rotate", rotating, shared_mount_rotate,
-						    shared_unmount);
+	return run_in_both_profiles(strict, COUNT_OF(strict), rotating, COUNT_OF(rotating));
 }

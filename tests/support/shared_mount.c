@@ -8,8 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "check.h"
-
 struct mounted mounted;
 
 static int mount_with(const char *options)
@@ -26,7 +24,7 @@ int shared_mount(void **state)
 	return mount_with(NULL);
 }
 
-int shared_mount_rotate(void **state)
+static int shared_mount_rotate(void **state)
 {
 	(void)state;
 	return mount_with("profile=rotate");
@@ -37,6 +35,17 @@ int shared_unmount(void **state)
 	(void)state;
 	mounted_release(&mounted);
 	return 0;
+}
+
+int run_in_both_profiles(const struct CMUnitTest *strict, size_t strict_count,
+			 const struct CMUnitTest *rotating, size_t rotating_count)
+{
+	if (!mounted_is_possible())
+		return 77;
+	return _cmocka_run_group_tests("profile=strict", strict, strict_count, shared_mount,
+				       shared_unmount) +
+	       _cmocka_run_group_tests("profile=rotate", rotating, rotating_count,
+				       shared_mount_rotate, shared_unmount);
 }
 
 void forget_old_records(void)

@@ -7,15 +7,18 @@
 #ifndef TEST_SHARED_MOUNT_H
 #define TEST_SHARED_MOUNT_H
 
+#include "check.h"
 #include "mounted.h"
 #include "scratch.h"
 
 extern struct mounted mounted;
 
-/* For groups of cmocka: a fresh store, mounted without options (or with profile=rotate); no umask. */
+/* For groups of cmocka: a fresh store, mounted without options; no umask. */
 int shared_mount(void **state);
-int shared_mount_rotate(void **state);
 int shared_unmount(void **state);
+/* A program's tests, on a mount without options and on one with profile=rotate.  Returns what main() does. */
+int run_in_both_profiles(const struct CMUnitTest *strict, size_t strict_count,
+			 const struct CMUnitTest *rotating, size_t rotating_count);
 
 /* Records that came before now are of no interest. */
 void forget_old_records(void);
