@@ -82,7 +82,7 @@ enum ink_err segment_header_decode(const uint8_t bytes[static SEGMENT_HEADER_SIZ
 {
 	if (memcmp(bytes, SEGMENT_MAGIC, 8) != 0 || is_later_segment(bytes))
 		return INK_ERR_FOREIGN;
-	if (be32_load(bytes + SEGMENT_OFF_VERSION) != FORMAT_VERSION || !has_segment_hash(bytes))
+	if (!has_segment_hash(bytes)) /* which no other version has come here with */
 		return INK_ERR_DAMAGED;
 	if (!bytes_are_zero(bytes + SEGMENT_OFF_ZERO, SEGMENT_OFF_HASH - SEGMENT_OFF_ZERO))
 		return INK_ERR_DAMAGED;

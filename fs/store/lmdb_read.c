@@ -350,8 +350,6 @@ enum ink_err lmdb_get(struct lmdb_cursor *cursor, const void *key, size_t key_si
 	enum ink_err err;
 
 	cursor->is_started = false;
-	if (cursor->depth == 0)
-		return INK_ERR_NOT_FOUND;
 	for (unsigned level = 0; level < cursor->depth; level++) {
 		err = load_page(cursor, level, page);
 		if (err == INK_OK)

@@ -271,7 +271,7 @@ static enum ink_err check_entry(struct check *check, const struct node *node)
 		return err;
 	if (tree->kind == TREE_FREE)
 		return tree->is_partial ? INK_OK : check_free_pages(check, node);
-	if (is_big || node->value_size != DB_SIZE)
+	if (node->value_size != DB_SIZE) /* that large, it is on this page */
 		return lmdb_damaged(check->file, "a database's descriptor has a wrong size");
 	memcpy(db, node->value, DB_SIZE);
 	err = check_tree(check, db, TREE_NAMED);
@@ -333,9 +333,15 @@ static bool is_large(const uint8_t *db, enum tree_kind kind)
 	       (kind == TREE_FREE && le64(db + 24) > BOUNDED_PAGES_MAX);
 }
 
+static bool has_counts(const uint8_t *db, const struct tree *seen)
+{
+	return le64(db + 8) == seen->branch_pages && le64(db + 16) == seen->leaf_pages &&
+	       le64(db + 24) == seen->overflow_pages && le64(db + 32) == seen->entries;
+}
+
 static enum ink_err check_tree(struct check *check, const uint8_t *db, enum tree_kind kind)
 {
-	static const uint8_t empty[40];
+	static const uint8_t empty[34]; /* from the depth to the count of entries */
 	struct lmdb_file *file = check->file;
 	struct tree tree = { .kind = kind, .depth = le16(db + 6) };
 	uint64_t root = le64(db + 40);
@@ -344,18 +350,16 @@ static enum ink_err check_tree(struct check *check, const uint8_t *db, enum tree
 	if (le16(db + 4) != (kind == TREE_FREE ? F_INTEGER_KEY : 0) ||
 	    (kind != TREE_FREE && le32(db) != 0))
 		return lmdb_damaged(file, "a database with flags that ours do not have");
+	if (root == NO_PAGE && memcmp(db + 6, empty, sizeof(empty)) != 0)
+		return lmdb_damaged(file, "an empty database that counts something");
 	if (root == NO_PAGE)
-		return memcmp(db + 6, empty, 34) == 0
-			       ? INK_OK
-			       : lmdb_damaged(file, "an empty database that counts something");
+		return INK_OK;
 	if (tree.depth < 1 || tree.depth > LMDB_DEPTH_MAX)
 		return lmdb_damaged(file, "the depth of a tree is out of bounds");
 	tree.is_partial = check->scope == LMDB_CHECK_BOUNDED && is_large(db, kind);
 	check->tree = &tree;
 	err = check_page(check, root, 0, (struct bounds){ { NULL, 0 }, { NULL, 0 } });
-	if (err == INK_OK && !tree.is_partial &&
-	    (le64(db + 8) != tree.branch_pages || le64(db + 16) != tree.leaf_pages ||
-	     le64(db + 24) != tree.overflow_pages || le64(db + 32) != tree.entries))
+	if (err == INK_OK && !tree.is_partial && !has_counts(db, &tree))
 		err = lmdb_damaged(file, "a database's counts of entries or pages are wrong");
 	check->tree = NULL;
 	return err;

@@ -74,8 +74,7 @@ static enum ink_err pick_meta(struct lmdb_file *file, struct meta *ret_meta)
 	/* As mdb_env_pick_meta(). */
 	*ret_meta = metas[metas[0].txn < metas[1].txn];
 	/* Commit N writes meta page N mod 2, over that of N - 2; a new file has commit 0 in both. */
-	if (ret_meta->txn != 0 && (metas[ret_meta->txn & 1].txn != ret_meta->txn ||
-				   metas[~ret_meta->txn & 1].txn != ret_meta->txn - 1))
+	if (ret_meta->txn != 0 && metas[~ret_meta->txn & 1].txn != ret_meta->txn - 1)
 		return lmdb_damaged(file, "the two meta pages are not of two commits in a row");
 	return INK_OK;
 }

@@ -16,8 +16,11 @@ enum {
 
 /* --- text ---------------------------------------------------------------------------------- */
 
-/* Bytes of the character at @p, 0 if it is not UTF-8 (RFC 3629: shortest form, no surrogates). */
-static size_t utf8_size(const uint8_t *p, size_t left)
+/*
+ * Bytes of the character at @p, 0 if it is not UTF-8 (RFC 3629: shortest form, no surrogates).  Behind @p there is a
+ * line's end, which no character goes beyond.
+ */
+static size_t utf8_size(const uint8_t *p)
 {
 	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	size_t size = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
@@ -25,7 +28,7 @@ static size_t utf8_size(const uint8_t *p, size_t left)
 
 	if (size == 1)
 		return 1;
-	if (p[0] < 0xc2 || p[0] > 0xf4 || size > left)
+	if (p[0] < 0xc2 || p[0] > 0xf4)
 		return 0;
 	code = p[0] & (0x7fU >> size);
 	for (size_t i = 1; i < size; i++) {
@@ -38,10 +41,11 @@ static size_t utf8_size(const uint8_t *p, size_t left)
 	return size;
 }
 
+/* The last byte ends a line. */
 static bool is_text(const uint8_t *p, size_t size)
 {
 	for (size_t at = 0, step; at < size; at += step) {
-		step = utf8_size(p + at, size - at);
+		step = utf8_size(p + at);
 		if (step == 0 || (p[at] < 0x20 && p[at] != '\n'))
 			return false;
 	}
@@ -71,7 +75,7 @@ static bool key_name_is_valid(struct ink_str name)
 	if (name.size == 0 || memchr(p, '+', name.size))
 		return false;
 	for (size_t at = 0, step; at < name.size; at += step) {
-		step = utf8_size(p + at, name.size - at);
+		step = utf8_size(p + at);
 		assert(step > 0); /* is_text() has seen it */
 		if (is_space(p + at, step))
 			return false;
@@ -109,27 +113,18 @@ bool text_decode_u64(struct ink_str digits, uint64_t *ret_value)
 
 /* --- base64 -------------------------------------------------------------------------------- */
 
-/* Only what encodes to the same characters again is canonical. */
+/* Only what encodes to the same characters again is canonical: whatever is wrong with the others, they do not. */
 static bool base64_decode(struct ink_str base64, uint8_t *ret_bytes, size_t size_max,
 			  size_t *ret_size)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				     "0123456789+/=";
 	char again[sodium_base64_ENCODED_LEN(NOTE_SIGNATURE_SIZE_MAX,
 					     sodium_base64_VARIANT_ORIGINAL)];
 
-	if (base64.size >= sizeof(again))
-		return false;
-	for (uint32_t i = 0; i < base64.size; i++) {
-		if (base64.data[i] == '\0' || !strchr(digits, base64.data[i]))
-			return false;
-	}
-	if (sodium_base642bin(ret_bytes, size_max, base64.data, base64.size, NULL, ret_size, NULL,
-			      sodium_base64_VARIANT_ORIGINAL) != 0)
-		return false;
+	(void)sodium_base642bin(ret_bytes, size_max, base64.data, base64.size, NULL, ret_size, NULL,
+				sodium_base64_VARIANT_ORIGINAL);
 	sodium_bin2base64(again, sizeof(again), ret_bytes, *ret_size,
 			  sodium_base64_VARIANT_ORIGINAL);
-	return strlen(again) == base64.size && memcmp(again, base64.data, base64.size) == 0;
+	return str_equals(base64, str_of(again, sizeof(again)));
 }
 
 void hash_put_base64(struct put *put, const uint8_t hash[static INK_HASH_SIZE])
@@ -146,8 +141,7 @@ enum ink_err hash_decode_base64(struct ink_str base64, uint8_t ret_hash[static I
 	uint8_t bytes[INK_HASH_SIZE];
 	size_t size;
 
-	if (base64.size != HASH_BASE64_SIZE ||
-	    !base64_decode(base64, bytes, sizeof(bytes), &size) || size != sizeof(bytes))
+	if (!base64_decode(base64, bytes, sizeof(bytes), &size) || size != sizeof(bytes))
 		return INK_ERR_INVALID;
 	memcpy(ret_hash, bytes, sizeof(bytes));
 	return INK_OK;
@@ -190,22 +184,23 @@ static bool has_line(const struct note *note, struct ink_str name, uint32_t key_
 
 enum ink_err note_parse(const void *data, size_t size, struct note *ret_note)
 {
-	const char *p = data, *split;
+	const char *p = data;
 	struct note note = { 0 };
 	struct ink_str rest, line;
+	size_t split;
 
 	if (size > NOTE_SIZE_MAX)
 		return INK_ERR_LIMIT;
 	if (size < 4 || p[size - 1] != '\n' || !is_text(data, size))
 		return INK_ERR_INVALID;
-	split = memrchr(p, '\n', size - 1);
-	while (split && split > p && split[-1] != '\n')
-		split = memrchr(p, '\n', (size_t)(split - p));
-	if (!split ||
-	    split < p + 2) /* the text has a line at least; behind it there is one, as the last byte ends it */
+	/* The last empty line; before it there is one at least, and one behind it, as the last byte ends it. */
+	split = size - 2;
+	while (split >= 2 && (p[split] != '\n' || p[split - 1] != '\n'))
+		split--;
+	if (split < 2)
 		return INK_ERR_INVALID;
-	note.text = (struct ink_str){ p, (uint32_t)(split - p) };
-	rest = (struct ink_str){ split + 1, (uint32_t)(p + size - split - 1) };
+	note.text = (struct ink_str){ p, (uint32_t)split };
+	rest = (struct ink_str){ p + split + 1, (uint32_t)(size - split - 1) };
 	while (text_take_line(&rest, &line)) {
 		struct note_line parsed;
 
@@ -247,8 +242,8 @@ static bool cosignature_is_good(struct ink_str text, const uint8_t *bytes,
 
 	put_init(&put, message, sizeof(message));
 	note_put_cosigned(&put, time_s, text);
-	if (put.is_full || time_s > INT64_MAX ||
-	    !signature_is_good(bytes + 8, message, put.size, public_key))
+	assert(!put.is_full); /* note_parse() has seen the text */
+	if (time_s > INT64_MAX || !signature_is_good(bytes + 8, message, put.size, public_key))
 		return false;
 	if (ret_time_s)
 		*ret_time_s = time_s;
@@ -264,12 +259,12 @@ enum note_verdict note_check(const struct note *note, struct ink_str name, enum 
 		const struct note_line *line = &note->lines[i];
 		uint8_t bytes[NOTE_SIGNATURE_SIZE_MAX];
 		size_t size;
-		bool is_good;
+		bool is_good, is_decoded;
 
 		if (line->key_id != key_id || !str_equals(line->name, name))
 			continue;
-		if (!base64_decode(line->base64, bytes, sizeof(bytes), &size))
-			return NOTE_BAD;
+		is_decoded = base64_decode(line->base64, bytes, sizeof(bytes), &size);
+		assert(is_decoded); /* by note_parse(), too */
 		size -= NOTE_KEY_ID_SIZE;
 		if (type == NOTE_COSIGNATURE)
 			is_good = size == COSIGNATURE_SIZE &&
@@ -323,14 +318,15 @@ enum ink_err checkpoint_decode(struct ink_str text, struct checkpoint *ret_check
 {
 	struct checkpoint checkpoint;
 	uint8_t empty[INK_HASH_SIZE];
-	struct ink_str size, root, line;
+	struct ink_str lines[3], line;
 
-	if (!text_take_line(&text, &checkpoint.origin) || !text_take_line(&text, &size) ||
-	    !text_take_line(&text, &root))
-		return INK_ERR_INVALID;
+	for (unsigned i = 0; i < 3; i++)
+		if (!text_take_line(&text, &lines[i]))
+			return INK_ERR_INVALID;
+	checkpoint.origin = lines[0];
 	if (checkpoint.origin.size < 1 || checkpoint.origin.size > CHECKPOINT_ORIGIN_SIZE_MAX ||
-	    !text_decode_u64(size, &checkpoint.size) ||
-	    hash_decode_base64(root, checkpoint.root) != INK_OK)
+	    !text_decode_u64(lines[1], &checkpoint.size) ||
+	    hash_decode_base64(lines[2], checkpoint.root) != INK_OK)
 		return INK_ERR_INVALID;
 	hash_data("", 0, empty);
 	if (checkpoint.size == 0 && memcmp(checkpoint.root, empty, INK_HASH_SIZE) != 0)

@@ -112,10 +112,11 @@ enum ink_err header_decode(const uint8_t entry[static HEADER_SIZE], struct ink_h
 
 bool name_is_valid(struct ink_str name)
 {
-	if (name.size < 1 || name.size > INK_NAME_SIZE_MAX)
+	if (name.size > INK_NAME_SIZE_MAX)
 		return false;
 	if (memchr(name.data, '/', name.size) || memchr(name.data, 0, name.size))
 		return false;
+	/* "", "." and ".." */
 	if (name.size <= 2 && memcmp(name.data, "..", name.size) == 0)
 		return false;
 	return true;

@@ -42,34 +42,32 @@ static enum ink_err decode_numbered(struct ink_str rest, const char *word,
 				    struct tlog_text *ret_text)
 {
 	size_t word_size = strlen(word);
-	struct ink_str line;
+	struct ink_str line = { 0 };
 
 	ret_text->proof.hash_count = 0;
-	if (!text_take_line(&rest, &line) || line.size <= word_size + 1 ||
-	    memcmp(line.data, word, word_size) != 0 || line.data[word_size] != ' ')
+	(void)text_take_line(&rest, &line); /* where there is none, it stays empty */
+	if (line.size < word_size + 1 || memcmp(line.data, word, word_size) != 0 ||
+	    line.data[word_size] != ' ')
 		return INK_ERR_INVALID;
 	line.data += word_size + 1;
 	line.size -= (uint32_t)word_size + 1;
 	if (!text_decode_u64(line, &ret_text->number))
 		return INK_ERR_INVALID;
-	for (;;) {
-		if (!text_take_line(&rest, &line))
-			return INK_ERR_INVALID;
-		if (line.size == 0)
-			break;
+	while (text_take_line(&rest, &line) && line.size > 0)
 		if (!take_hash(line, &ret_text->proof))
 			return INK_ERR_INVALID;
-	}
+	if (line.size > 0) /* no empty line */
+		return INK_ERR_INVALID;
 	ret_text->checkpoint = rest;
 	return INK_OK;
 }
 
 enum ink_err tlog_proof_decode(struct ink_str bytes, struct tlog_text *ret_text)
 {
-	struct ink_str line;
+	struct ink_str line = { 0 };
 
-	if (!text_take_line(&bytes, &line) ||
-	    !str_equals(line, str_of(proof_line, sizeof(proof_line))))
+	(void)text_take_line(&bytes, &line);
+	if (!str_equals(line, str_of(proof_line, sizeof(proof_line))))
 		return INK_ERR_INVALID;
 	return decode_numbered(bytes, "index", ret_text);
 }
@@ -84,10 +82,11 @@ enum ink_err tlog_hashes_decode(struct ink_str bytes, struct proof *ret_proof)
 	struct ink_str line;
 
 	ret_proof->hash_count = 0;
-	while (bytes.size > 0) {
-		if (!text_take_line(&bytes, &line) || !take_hash(line, ret_proof))
+	while (text_take_line(&bytes, &line))
+		if (!take_hash(line, ret_proof))
 			return INK_ERR_INVALID;
-	}
+	if (bytes.size > 0) /* a line without an end */
+		return INK_ERR_INVALID;
 	return INK_OK;
 }
 

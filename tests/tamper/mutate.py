@@ -1,42 +1,54 @@
 #!/usr/bin/env python3
 """Disable each check of the verifier in turn and see which test goes red.
 
-    tests/tamper/mutate.py [--only TEXT] [--list] [--write] [--longest SECONDS]
+    tests/tamper/mutate.py [--only TEXT]... [--tests TEXT]... [--open] [--list] [--write] [--longest SECONDS] [--watch]
 
-    --only TEXT        checks with TEXT in "file function: check"
-    --list             name the checks, try none
-    --write            put the table into tests/tamper/README.md
+    --only TEXT        checks with TEXT in "file function: check"; given twice, either
+    --open             checks that the table in tests/tamper/README.md knows no red test for
+    --tests TEXT       tests with TEXT in their names; given twice, either
     --longest SECONDS  without the tests that take longer
+    --watch            watch every test anew (else only those that changed since they were watched)
+    --list             name the checks, try none
+    --write            put what was learnt into the table; the rows of other checks stay
 
 A check is: a call that hands out a finding; each part of a condition after which a decoder or checker refuses; each
 part of an expression by which a function answers whether something is right.  All of them are made switchable in a copy
-of the sources (build-mutate/), which is built once: MUTANT=n in the environment disables number n, and a file that
-MUTANT_SEEN names learns which checks had something to say.  First each test runs with all checks on, which shows
-what checks it can miss; then, for each check, those tests run without it, the shortest first, until one is red.
+of the sources (build-mutate/), which is built once, with the sanitizers, so that a bound is missed where it is crossed:
+MUTANT=n in the environment disables number n, and a file that MUTANT_SEEN names learns which checks had something to
+say.  First each test runs with all checks on, which shows what checks it can miss; then, for each check, those tests run
+without it, first the one that the table names, then the shortest, until one is red.
 WRAP in the environment is put before each command.  Not a part of `make test`.
 """
 
 import argparse
+import collections
+import hashlib
+import json
 import mmap
 import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 WORK = os.path.join(TOP, "build-mutate")
-TIME_LIMIT_S = 240
+TIME_LIMIT_S = 400
 JOBS = 2
+# Each source has its own range of numbers, so that a change in one leaves the objects of the others as they are.
+NUMBERS_PER_SOURCE = 128
 
 REPORTS = ("report_file", "report_record", "report_place", "report_index", "report_foreign",
            "note_record", "break_names", "mark_fault")
 
-# file: what is taken from it (r: reports, g: guards, e: expressions), only these functions ("" for all).
+# file: what is taken from it (r: reports, g: guards, e: expressions), of the latter two only in these functions ("" for
+# all); G: guards in all.
 SOURCES = {
     "verify.c": ("r", ""),
     "verify_log.c": ("rge", "is_erasable is_foreign_genesis is_lost_tail"),
@@ -56,20 +68,23 @@ SOURCES = {
     "vkey.c": ("ge", "vkey_parse origin_commits_to origin_name_is_valid signature_is_good"),
     "note.c": ("ge", ""),
     "lmdb_read.c": ("g", ""),
+    "lmdb_read_check.c": ("Ge", "has_counts"),
     "lmdb_read_file.c": ("g", ""),
     "verify_epoch.c": ("r", ""),
     "verify_lost.c": ("re", "is_named"),
     "succession.c": ("ge", ""),
     "identity.c": ("g", "identity_checkpoint"),
     "tlog.c": ("ge", "take_hash decode_numbered tlog_proof_decode tlog_hashes_decode"),
-    "proof.c": ("ge", "inclusion_check consistency_check"),
-    "consistency.c": ("g", ""),
+    "proof.c": ("ge", "inclusion_check consistency_check grown_check"),
+    "consistency.c": ("ge", "open_pair is_proved ink_consistency_check"),
     "evidence_check.c": ("g", ""),
 }
 
 TESTS = [
     "unit/test_walk", "unit/test_walk_ahead", "unit/test_frame", "unit/test_record", "unit/test_body", "unit/test_vkey",
-    "unit/test_note", "unit/test_proof", "unit/test_lmdb_read", "unit/test_verify", "unit/test_key",
+    "unit/test_succession", "unit/test_note", "unit/test_tlog", "unit/test_proof", "unit/test_consistency", "unit/test_lmdb_read", "unit/test_lmdb_read_check",
+    "unit/test_seal",
+    "unit/test_verify", "unit/test_key",
     "unit/test_store_epoch", "unit/test_recover", "crash/test_torn", "crash/test_epoch",
     "tamper/test_attacks", "tamper/test_tamper_lost", "tamper/test_tamper_keys", "tamper/test_tamper_index",
     "tamper/test_tamper_log", "tamper/test_tamper_evidence", "cli/checkpoint.sh", "cli/consistency.sh",
@@ -192,7 +207,24 @@ def reports_of(text, start, end):
 
 
 REFUSALS = (r"\s*(?:\{\s*)?(?:return (?:false|0|INK_ERR_\w+|WALK_\w+|NOTE_\w+|NULL|lmdb_damaged\(|error_set\(|"
-            r"bad\(|bad_record\()|err = lmdb_damaged\()")
+            r"bad\(|bad_record\()|err = (?:lmdb_damaged|error_set|bad)\()")
+# An error handed on, and libsodium that does not start: no judgement of what was read.
+NO_CHECK = r"\s*!?(err\b( [!=]= INK_\w+)?|\w+ != INK_OK|vkey_setup\(\))$"
+
+
+def alternatives(condition):
+    """Spans of what each is enough for @condition: of a || b both, of x && (a || b) too."""
+    spans = parts(condition, "||")
+    if any("?" in top_level(condition[a:b]) for a, b in spans):
+        return [(0, len(condition))]
+    if len(spans) > 1:
+        return spans
+    a, b = parts(condition, "&&")[-1]
+    inner = condition[a:b].strip()
+    if a == 0 or not inner.startswith("(") or closing(inner, 0) != len(inner) - 1:
+        return spans
+    first = a + condition[a:b].index("(") + 1
+    return [(first + c, first + d) for c, d in parts(inner[1:-1], "||")]
 
 
 def guards_of(text, start, end):
@@ -200,12 +232,9 @@ def guards_of(text, start, end):
         open_at = start + match.end() - 1
         close_at = closing(text, open_at)
         condition = text[open_at + 1:close_at]
-        if not re.match(REFUSALS, text[close_at + 1:]) or re.match(r"\s*!?(err\b|\w+ != INK_OK$)", condition):
+        if not re.match(REFUSALS, text[close_at + 1:]) or re.match(NO_CHECK, condition):
             continue
-        spans = parts(condition, "||")
-        if any("?" in top_level(condition[a:b]) for a, b in spans):
-            spans = [(0, len(condition))]
-        for a, b in spans:
+        for a, b in alternatives(condition):
             yield (open_at + 1 + a, open_at + 1 + b, " mutant_guard(%d, %s) ", short(condition[a:b]))
 
 
@@ -229,12 +258,12 @@ def checks_of(name):
         text = re.sub(r"/\*.*?\*/", lambda m: re.sub(r"[^\n]", " ", m.group(0)), file.read(), flags=re.S)
     found = []
     for function, start, end in functions(text):
-        is_wanted = not wanted or any(function.startswith(w) if w.endswith("_") else function == w
-                                      for w in wanted.split())
+        is_wanted = any(function.startswith(w) if w.endswith("_") else function == w
+                        for w in wanted.split())
         these = list(reports_of(text, start, end)) if "r" in takes else []
-        if is_wanted and "g" in takes:
+        if "G" in takes or "g" in takes and (is_wanted or not wanted):
             these += guards_of(text, start, end)
-        if is_wanted and "e" in takes:
+        if "e" in takes and (is_wanted or not wanted):
             these += expressions_of(text, start, end)
         found += [(function, *check) for check in these]
     return text, sorted(found, key=lambda check: check[1])
@@ -243,6 +272,7 @@ def checks_of(name):
 def switchable(text, found, first):
     """@text with each check wrapped; they are numbered from @first on."""
     done, pieces = 0, ['#include "mutant.h"\n']
+    assert len(found) <= NUMBERS_PER_SOURCE
     for number, (_, a, b, new, _what) in enumerate(found, first):
         assert a >= done, "checks within each other"
         original = text[a:b]
@@ -254,77 +284,150 @@ def switchable(text, found, first):
 
 # --- trying ----------------------------------------------------------------------------------
 
-def run(command, **more):
-    return subprocess.run([*shlex.split(os.environ.get("WRAP", "")), *command], cwd=WORK, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          errors="replace", **more)
+Check = collections.namedtuple("Check", "source function what nth")
+
+
+def put_file(name, text):
+    """Write @name in the copy, unless it is so already: make looks at the time."""
+    path = os.path.join(WORK, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            if file.read() == text:
+                return
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def prepare(sources, count):
     files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=TOP, stdout=subprocess.PIPE,
                            text=True, check=True).stdout.split()
-    shutil.rmtree(os.path.join(WORK, "fs"), ignore_errors=True)
+    made = {"fs/store/" + name: text for name, text in
+            (sources | {"mutant.h": SWITCH_H, "mutant.c": SWITCH_C % (count + 1)}).items()}
+    for folder in ("fs", "tests/unit", "tests/support"):
+        for where, _, names in os.walk(os.path.join(WORK, folder)):
+            for name in (os.path.relpath(os.path.join(where, name), WORK) for name in names):
+                if name not in made and name not in files:
+                    os.remove(os.path.join(WORK, name))
     for name in files:
-        if os.path.exists(os.path.join(TOP, name)):
+        if os.path.exists(os.path.join(TOP, name)) and name not in made:
             os.makedirs(os.path.dirname(os.path.join(WORK, name)), exist_ok=True)
             shutil.copy2(os.path.join(TOP, name), os.path.join(WORK, name))
-    sources = sources | {"mutant.h": SWITCH_H, "mutant.c": SWITCH_C % (count + 1)}
-    for name, text in sources.items():
-        with open(os.path.join(WORK, "fs/store", name), "w", encoding="utf-8") as file:
-            file.write(text)
+    for name, text in made.items():
+        put_file(name, text)
     programs = ["build/tests/" + test for test in TESTS if not test.endswith(".sh")]
-    built = run(["make", "-s", "-j2", "BUILD=build", "WERROR=-w", "CFLAGS=-O1", "all", *programs])
+    built = subprocess.run([*wrapped(), "make", "-s", "-j2", "BUILD=build", "SAN=address,undefined", "WERROR=-w",
+                            "CFLAGS=-O1", "all", *programs], cwd=WORK, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True, check=False)
     if built.returncode:
         raise SystemExit(built.stdout)
+
+
+def wrapped():
+    return shlex.split(os.environ.get("WRAP", ""))
+
+
+def output_of(command, environment, limit_s, is_program):
+    """(exit status or None where it did not end, what it said); a program of tests is over with its first failure."""
+    with subprocess.Popen([*wrapped(), *command], cwd=WORK, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace", env=environment, start_new_session=True) as process:
+        said, is_late = [], []
+
+        def end():
+            try:
+                os.killpg(process.pid, signal.SIGTERM if not is_program else signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        timer = threading.Timer(limit_s, lambda: (is_late.append(True), end()))
+        timer.start()
+        for line in process.stdout:
+            said.append(line)
+            if is_program and re.match(r"\[  FAILED  \] \w+$", line):
+                end()
+        status = process.wait()
+        timer.cancel()
+    return None if is_late else status, "".join(said)
 
 
 def try_test(test, limit_s=TIME_LIMIT_S, **switches):
     """What failed, or None."""
     build = os.path.join(WORK, "build")
-    with tempfile.TemporaryDirectory(prefix="mutate-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="mutate-", ignore_cleanup_errors=True) as scratch:
         environment = dict(os.environ, BUILD=build, INKFS=build + "/inkfs", TEST_TMPDIR=scratch,
                            INKFS_TEST_SEED="1", INKFS_TEST_ROUNDS="10", INKFS_TEST_ONE_THREAD="1", AGREE_EVERY="40",
                            TEST_TIMEOUT=str(int(limit_s)), PATH=build + ":" + os.environ["PATH"], **switches)
-        command = ["build/tests/" + test]
-        if test.endswith(".sh"):
-            command = ["tests/run.sh", "--only", test]
-        elif test == "tamper/test_attacks":
+        environment.pop("WRAP", None)
+        is_program = not test.endswith(".sh")
+        command = ["build/tests/" + test] if is_program else ["tests/run.sh", "--only", test]
+        if test == "tamper/test_attacks":
             command.append("--library")
-        try:
-            ended = run(command, env=environment, timeout=limit_s)
-        except subprocess.TimeoutExpired:
-            return "%s: does not end" % test
-    if ended.returncode in (0, 77):
+        status, said = output_of(command, environment, limit_s, is_program)
+    if status is None:
+        return "%s: does not end" % test
+    if status in (0, 77):
         return None
-    named = re.findall(r"\[  FAILED  \] (\w+)$", ended.stdout, re.M)
+    named = re.findall(r"^\[  FAILED  \] (\w+)$", said, re.M)
+    if not named:
+        named = ["a sanitizer stops it"] if re.search(r"^==\d+==ERROR|: runtime error:", said, re.M) else []
     return "%s%s" % (test, ": " + named[0] if named else "")
 
 
-def watch_tests(count):
+def print_of(test, checks):
+    """What a test is made of: as long as this is the same, so is what it sees."""
+    name = test if test.endswith(".sh") else test + ".c"
+    support = sorted(os.path.join("support", n) for n in os.listdir(os.path.join(TOP, "tests/support")))
+    made_of = hashlib.sha256(repr(sorted(checks.values())).encode())
+    for path in [name, *(support if not name.startswith("unit/") else [])]:
+        with open(os.path.join(TOP, "tests", path), "rb") as file:
+            made_of.update(file.read())
+    return made_of.hexdigest()
+
+
+def watch(test, checks):
+    """(seconds, the checks that had something to say in it); None where it is red anyway."""
+    count = max(checks)
+    with tempfile.NamedTemporaryFile() as file:
+        file.truncate(count + 1)
+        start = time.monotonic()
+        failed = try_test(test, MUTANT_SEEN=file.name)
+        if failed:
+            print("red without any change: " + failed, flush=True)
+            return None
+        with mmap.mmap(file.fileno(), count + 1) as seen:
+            saw = [checks[n] for n in checks if seen[n]]
+    print("%-30s %5.0f s, sees %d" % (test, time.monotonic() - start, len(saw)), flush=True)
+    return time.monotonic() - start, saw
+
+
+def watch_tests(tests, checks, is_anew):
     """{test: (seconds, the checks that had something to say in it)}; all of them green."""
-    def watch(test):
-        with tempfile.NamedTemporaryFile() as file:
-            file.truncate(count + 1)
-            start = time.monotonic()
-            failed = try_test(test, MUTANT_SEEN=file.name)
-            if failed:
-                print("red without any change: " + failed, flush=True)
-                return None
-            with mmap.mmap(file.fileno(), count + 1) as seen:
-                saw = {n for n in range(1, count + 1) if seen[n]}
-        print("%-30s %5.0f s, sees %d" % (test, time.monotonic() - start, len(saw)), flush=True)
-        return time.monotonic() - start, saw
+    path = os.path.join(WORK, "seen.json")
+    known = {}
+    if os.path.exists(path) and not is_anew:
+        with open(path, encoding="utf-8") as file:
+            known = json.load(file)
+
+    def look(test):
+        now = print_of(test, checks)
+        if known.get(test, [None])[0] != now:
+            saw = watch(test, checks)
+            known[test] = [now, *saw] if saw else [None]
+        return known[test]
 
     with ThreadPoolExecutor(JOBS) as pool:
-        seen_by = dict(zip(TESTS, pool.map(watch, TESTS)))
-    if None in seen_by.values():
+        looked = dict(zip(tests, pool.map(look, tests)))
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(known, file)
+    if any(saw[0] is None for saw in looked.values()):
         raise SystemExit("a test that is red anyway shows nothing")
-    return seen_by
+    return {test: (saw[1], {Check(*check) for check in saw[2]}) for test, saw in looked.items()}
 
 
-def attempt(number, seen_by):
-    """What goes red without check @number, or None; and how many tests were asked."""
-    able = sorted((seconds, test) for test, (seconds, seen) in seen_by.items() if number in seen)
-    for seconds, test in able:
+def attempt(number, check, seen_by, red_before):
+    """What goes red without @check, or None; and how many tests were asked."""
+    able = sorted((not red_before.startswith(test), seconds, test)
+                  for test, (seconds, seen) in seen_by.items() if check in seen)
+    for _, seconds, test in able:
         failed = try_test(test, 20 + 5 * seconds, MUTANT=str(number))
         if failed:
             return failed, len(able)
@@ -335,59 +438,110 @@ def attempt(number, seen_by):
 
 MARK = "<!-- made by mutate.py -->"
 README = os.path.join(TOP, "tests/tamper/README.md")
+UNNOTICED = "**unnoticed**"
+NOT_ASKED = "*not asked*"
+ARGUED = "see above"
 
 
-def cells(name, function, what):
-    return "%s %s" % (name, function), "`%s`" % what.replace("|", "\\|")
+def cells(check):
+    return "%s %s" % (check.source, check.function), "`%s`" % check.what.replace("|", "\\|")
 
 
-def readme_head():
-    with open(README, encoding="utf-8") as file:
-        return file.read().split(MARK)[0]
+def columns(line):
+    return [cell.replace(" | ", "\\|") for cell in line.strip("| \n").split(" | ")]
 
 
 def argued():
     """Checks that the part of the README written by hand says to be second to others."""
-    return {tuple(line.strip("| \n").split(" | ")[:2]) for line in readme_head().splitlines() if line.startswith("| ")}
+    with open(README, encoding="utf-8") as file:
+        head = file.read().split(MARK)[0]
+    return {tuple(columns(line)[:2]) for line in head.splitlines() if line.startswith("| ")}
 
 
-def write_table(rows):
-    head = readme_head()
+def read_table():
+    """{check: what goes red without it}, as the README has it."""
+    known, counts = {}, collections.Counter()
+    with open(README, encoding="utf-8") as file:
+        lines = file.read().split(MARK)[1].splitlines()
+    for line in lines:
+        if line.startswith("| ") and line.count(" | ") >= 2:
+            where, rest = line[2:].split(" | ", 1)
+            what, red = rest.rstrip(" |").rsplit(" | ", 1)
+            counts[where, what] += 1
+            known[where, what, counts[where, what]] = red
+    return known
+
+
+def write_table(checks, table):
+    with open(README, encoding="utf-8") as file:
+        head = file.read().split(MARK)[0]
+    rows = ["| %s | %s | %s |" % (*cells(check), table.get((*cells(check), check.nth), NOT_ASKED)) for check in checks]
     with open(README, "w", encoding="utf-8") as file:
         file.write("%s%s\n\n| where | check | goes red without it |\n| --- | --- | --- |\n%s\n" %
                    (head, MARK, "\n".join(rows)))
 
 
-def main():
+def all_checks():
+    """{source: its text with switches}, {number: check}"""
+    sources, checks, counts = {}, {}, collections.Counter()
+    for nth_source, name in enumerate(SOURCES):
+        first = 1 + nth_source * NUMBERS_PER_SOURCE
+        text, found = checks_of(name)
+        sources[name] = switchable(text, found, first)
+        for number, (function, _, _, _, what) in enumerate(found, first):
+            counts[name, function, what] += 1
+            checks[number] = Check(name, function, what, counts[name, function, what])
+    return sources, checks
+
+
+def has_any(text, wanted):
+    return not wanted or any(word in text for word in wanted)
+
+
+def options_given():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", action="append")
+    parser.add_argument("--tests", action="append")
+    parser.add_argument("--open", action="store_true")
+    parser.add_argument("--watch", action="store_true")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--longest", type=float, default=float("inf"))
-    options = parser.parse_args()
-    sources, listed = {}, []
-    for name in SOURCES:
-        text, found = checks_of(name)
-        sources[name] = switchable(text, found, len(listed) + 1)
-        listed += [(name, function, what) for function, _, _, _, what in found]
-    wanted = [n for n, check in enumerate(listed, 1) if options.only in "%s %s: %s" % check]
+    return parser.parse_args()
+
+
+def main():
+    options = options_given()
+    sources, checks = all_checks()
+    table, excused = read_table(), argued()
+    wanted = [n for n, check in checks.items() if has_any("%s %s: %s" % check[:3], options.only) and not
+              (options.open and "/" in table.get((*cells(check), check.nth), ""))]
     if options.list:
         for n in wanted:
-            print("%3d %s %s: %s" % (n, *listed[n - 1]))
+            print("%4d %s %s: %s" % (n, *checks[n][:3]))
+        print("%d checks" % len(wanted))
         return 0
-    prepare(sources, len(listed))
-    seen_by = {test: seen for test, seen in watch_tests(len(listed)).items() if seen[0] <= options.longest}
-    excused, rows, survivors = argued(), [], 0
+    prepare(sources, max(checks))
+    seen_by = watch_tests([test for test in TESTS if has_any(test, options.tests)], checks, options.watch)
+    seen_by = {test: seen for test, seen in seen_by.items() if seen[0] <= options.longest}
+    survived = UNNOTICED if len(seen_by) == len(TESTS) else NOT_ASKED
+
+    def judge(n):
+        key = (*cells(checks[n]), checks[n].nth)
+        red, able = attempt(n, checks[n], seen_by, table.get(key, ""))
+        found = red or (ARGUED if key[:2] in excused else survived)
+        print("| %s | %s | %s | %s" % (*key[:2], found, "" if red else "%d tests" % able), flush=True)
+        table[key] = found
+        return bool(red) or found == ARGUED
+
     with ThreadPoolExecutor(JOBS) as pool:
-        for n, (red, able) in zip(wanted, pool.map(lambda n: attempt(n, seen_by), wanted)):
-            where = cells(*listed[n - 1])
-            is_excused = not red and where in excused
-            survivors += not red and not is_excused
-            rows.append("| %s | %s | %s |" % (*where, red or ("see above" if is_excused else "**unnoticed**")))
-            print("%s%s" % (rows[-1], "" if red else " %d tests" % able), flush=True)
-    if options.write and rows:
-        write_table(rows)
-    print("%d checks, %d unnoticed" % (len(rows), survivors))
+        try:
+            survivors = list(pool.map(judge, wanted)).count(False)
+        finally:
+            pool.shutdown(cancel_futures=True)
+            if options.write:
+                write_table(checks.values(), table)
+    print("%d checks, %d unnoticed" % (len(wanted), survivors))
     return survivors > 0
 
 

@@ -414,6 +414,26 @@ static void names_and_modes_of_new_objects_are_held_to_their_kind(void **state)
 	assert_refused(INK_CREATE, &b);
 }
 
+static void names_given_and_taken_are_names(void **state)
+{
+	static const struct ink_str bad[] = {
+		{ "", 0 }, { ".", 1 }, { "..", 2 }, { "a/b", 3 }, { "a\0b", 3 }
+	};
+	struct ink_str good = { "good", 4 };
+	union ink_body b;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		b.rename = (struct ink_body_rename){ 1, 1, bad[i], good };
+		assert_refused(INK_RENAME, &b);
+		b.rename = (struct ink_body_rename){ 1, 1, good, bad[i] };
+		assert_refused(INK_RENAME, &b);
+		b.name = (struct ink_body_name){ 1, bad[i] };
+		assert_refused(INK_LINK, &b);
+		assert_refused(INK_UNLINK, &b);
+	}
+}
+
 static void the_target_of_a_link_has_1_to_4095_bytes_and_no_nul(void **state)
 {
 	static char target[4096], bytes[ROOM];
@@ -530,6 +550,28 @@ static void sixty_five_identifiers_of_a_job_are_one_too_many(void **state)
 	assert_err(INK_ERR_DAMAGED, ink_body_decode(INK_ACTOR, bytes, put.size, &body));
 }
 
+static void a_recovery_has_set_aside_no_more_than_its_limit(void **state)
+{
+	uint8_t bytes[4096];
+	union ink_body body;
+	struct put put;
+
+	(void)state;
+	for (unsigned count = 1; count <= INK_LOST_COUNT_MAX + 1; count++) {
+		put_init(&put, bytes, sizeof(bytes));
+		put_u8(&put, (uint8_t)count);
+		put_zero(&put, 7 + 8 + 8);
+		put_u64(&put, 1);
+		for (unsigned i = 0; i < count; i++) {
+			put_u64(&put, 1);
+			put_zero(&put, INK_HASH_SIZE);
+		}
+		assert_false(put.is_full);
+		assert_err(count <= INK_LOST_COUNT_MAX ? INK_OK : INK_ERR_DAMAGED,
+			   ink_body_decode(INK_RECOVERY, bytes, put.size, &body));
+	}
+}
+
 /* Every byte that must be zero, and every version and algorithm, one by one. */
 static void reserved_bytes_versions_and_algorithms_of_genesis_are_held(void **state)
 {
@@ -575,6 +617,8 @@ int main(void)
 		cmocka_unit_test(an_append_is_its_bytes_from_one_to_a_mebibyte),
 		cmocka_unit_test(a_number_that_is_no_kind_has_no_body),
 		cmocka_unit_test(names_and_modes_of_new_objects_are_held_to_their_kind),
+		cmocka_unit_test(names_given_and_taken_are_names),
+		cmocka_unit_test(a_recovery_has_set_aside_no_more_than_its_limit),
 		cmocka_unit_test(the_target_of_a_link_has_1_to_4095_bytes_and_no_nul),
 		cmocka_unit_test(an_attribute_outside_the_mask_must_be_zero),
 		cmocka_unit_test(counts_and_choices_are_held_to_their_limits),

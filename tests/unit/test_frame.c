@@ -176,6 +176,9 @@ static void a_segment_of_a_later_version_is_foreign_whatever_its_hash(void **sta
 		bytes[11] = (uint8_t)version;
 		assert_err(INK_ERR_FOREIGN, segment_header_decode(bytes, &header));
 	}
+	bytes[11] = 0; /* of before the first */
+	assert_err(INK_ERR_DAMAGED, segment_header_decode(bytes, &header));
+	bytes[11] = 255;
 	bytes[10] = 1;
 	assert_err(INK_ERR_DAMAGED, segment_header_decode(bytes, &header));
 	bytes[10] = 0;

@@ -258,6 +258,7 @@ static void noise_and_short_files_do_no_harm(void **state)
 static void what_is_no_file_is_not_read(void **state)
 {
 	struct lmdb_file ours;
+	char below[PATH_MAX];
 
 	(void)state;
 	unlink(other);
@@ -269,6 +270,13 @@ static void what_is_no_file_is_not_read(void **state)
 	unlink(other);
 	assert_int_equal(symlink(file, other), 0);
 	assert_err(INK_ERR_FOREIGN, lmdb_open(io_system(), other, false, 0, &ours));
+	lmdb_close(&ours);
+	unlink(other);
+	file_write(other, "", 0);
+	assert_err(INK_ERR_NOT_FOUND, lmdb_open(io_system(), other, false, 0, &ours));
+	lmdb_close(&ours);
+	scratch_path(other, "beneath", below);
+	assert_err(INK_ERR_NOT_FOUND, lmdb_open(io_system(), below, false, 0, &ours));
 	lmdb_close(&ours);
 	unlink(other);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "note.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -174,6 +175,10 @@ static void what_is_not_a_note_is_refused(void **state)
 		"a\t\n\n" DASH "n AAAAAAA=\n",
 		"a\xff\n\n" DASH "n AAAAAAA=\n",
 		"a\xc0\x80\n\n" DASH "n AAAAAAA=\n",
+		"a\x82\x80\n\n" DASH "n AAAAAAA=\n",
+		"a\xe0\x80\x80\n\n" DASH "n AAAAAAA=\n",
+		"a\xe2\x82\n\n" DASH "n AAAAAAA=\n",
+		"a\xf9\x80\x80\x80\n\n" DASH "n AAAAAAA=\n",
 		"a\xed\xa0\x80\n\n" DASH "n AAAAAAA=\n",
 		"a\xf4\x90\x80\x80\n\n" DASH "n AAAAAAA=\n",
 	};
@@ -190,9 +195,9 @@ static void what_is_not_a_note_is_refused(void **state)
 
 static void names_may_be_of_any_letters_but_spaces(void **state)
 {
-	static const char *const good[] = { "\xc3\xa0",        "\xc2\xb5",     "\xc2\x84",
-					    "\xe2\x82\xac",    "\xe1\x9a\x81", "\xe2\x80\x8b",
-					    "\xf0\x9f\x98\x80" };
+	static const char *const good[] = { "\xc3\xa0",         "\xc2\xb5",        "\xc2\x84",
+					    "\xe2\x82\xac",     "\xe1\x9a\x81",    "\xe2\x80\x8b",
+					    "\xf0\x9f\x98\x80", "\xf1\x9a\x80\x80" };
 	static const char *const bad[] = { "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80",
 					   "\xe2\x80\x80", "\xe2\x80\x8a", "\xe2\x80\xa8",
 					   "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f",
@@ -271,6 +276,49 @@ static void a_line_or_an_origin_that_is_too_long_is_refused(void **state)
 	}
 }
 
+static void a_note_has_64_KiB_and_no_more(void **state)
+{
+	static const char tail[] = "\n\n" DASH "n AAAAAAA=\n";
+	char *text = malloc(NOTE_SIZE_MAX + 2);
+
+	(void)state;
+	assert_non_null(text);
+	for (size_t size = NOTE_SIZE_MAX; size <= NOTE_SIZE_MAX + 1; size++) {
+		memset(text, 'a', size);
+		memcpy(text + size - (sizeof(tail) - 1), tail, sizeof(tail));
+		assert_err(size == NOTE_SIZE_MAX ? INK_OK : INK_ERR_LIMIT, parse(text));
+	}
+	free(text);
+}
+
+/* C2SP tlog-cosignature: a time below 2^63.  Both are signed as they should be. */
+static void a_cosignature_of_no_possible_time_is_bad(void **state)
+{
+	static const uint64_t times[] = { 0, INT64_MAX, (uint64_t)INT64_MAX + 1, UINT64_MAX };
+	static const uint8_t seed[crypto_sign_SEEDBYTES] = { 5 };
+	uint8_t key[INK_KEY_SIZE], secret[crypto_sign_SECRETKEYBYTES];
+	struct ink_str name = str_of("w", 1);
+
+	(void)state;
+	crypto_sign_seed_keypair(key, secret, seed);
+	for (size_t i = 0; i < COUNT_OF(times); i++) {
+		uint8_t signature[INK_SIGNATURE_SIZE], message[256], bytes[512];
+		struct put signed_put, put;
+		uint64_t time_s = 0;
+		struct note note;
+
+		put_init(&signed_put, message, sizeof(message));
+		note_put_cosigned(&signed_put, times[i], str_of(NOTE_TEXT, 100));
+		crypto_sign_detached(signature, NULL, message, signed_put.size, secret);
+		put_init(&put, bytes, sizeof(bytes));
+		put_bytes(&put, NOTE_TEXT "\n", strlen(NOTE_TEXT) + 1);
+		note_put_line(&put, name, NOTE_COSIGNATURE, key, times[i], signature);
+		assert_ok(note_parse(bytes, put.size, &note));
+		assert_int_equal(note_check(&note, name, NOTE_COSIGNATURE, key, &time_s),
+				 times[i] <= INT64_MAX ? NOTE_GOOD : NOTE_BAD);
+	}
+}
+
 static void sixteen_lines_are_read_and_no_more(void **state)
 {
 	char text[1024] = "a\n\n";
@@ -327,6 +375,8 @@ int main(void)
 		cmocka_unit_test(names_may_be_of_any_letters_but_spaces),
 		cmocka_unit_test(numbers_and_hashes_have_one_spelling),
 		cmocka_unit_test(a_line_or_an_origin_that_is_too_long_is_refused),
+		cmocka_unit_test(a_note_has_64_KiB_and_no_more),
+		cmocka_unit_test(a_cosignature_of_no_possible_time_is_bad),
 		cmocka_unit_test(sixteen_lines_are_read_and_no_more),
 		cmocka_unit_test(what_is_not_a_checkpoint_is_refused),
 	};

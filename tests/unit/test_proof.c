@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "hash.h"
 #include "merkle.h"
 #include "note.h"
 #include "scratch.h"
@@ -170,7 +171,53 @@ static void nothing_is_proved_of_an_empty_tree_or_backwards(void **state)
 	(void)state;
 	assert_false(consistency_check(&proof, 0, roots[0], 5, roots[5]));
 	assert_false(consistency_check(&proof, 5, roots[5], 4, roots[4]));
+	assert_false(consistency_check(&proof, 0, roots[0], 0, roots[0]));
 	assert_false(inclusion_check(&proof, 0, 0, leaves[0], roots[0]));
+	/* Made so that all its hashes come out right. */
+	proof.hash_count = 2;
+	memcpy(proof.hashes[0], leaves[0], INK_HASH_SIZE);
+	memcpy(proof.hashes[1], leaves[1], INK_HASH_SIZE);
+	assert_false(consistency_check(&proof, 3, leaves[0], 2, roots[2]));
+}
+
+/* Root and hashes of a part of the tree are no leaf and no proof of a smaller one. */
+static void a_proof_that_ends_too_early_proves_nothing(void **state)
+{
+	struct proof proof = { 0 };
+
+	(void)state;
+	for (unsigned size = 2; size <= 40; size++)
+		assert_false(inclusion_check(&proof, size, 0, roots[size], roots[size]));
+	for (unsigned size = 3; size <= 40; size++) {
+		assert_ok(consistency_make(&source, size, 2, &proof));
+		for (unsigned cut = 1; cut < proof.hash_count; cut++) {
+			uint8_t root[INK_HASH_SIZE];
+
+			memcpy(root, roots[2], sizeof(root));
+			for (unsigned i = 0; i < cut; i++)
+				hash_node(root, proof.hashes[i], root);
+			proof.hash_count = cut;
+			assert_false(consistency_check(&proof, 2, roots[2], size, root));
+			assert_ok(consistency_make(&source, size, 2, &proof));
+		}
+	}
+}
+
+/* More hashes than a struct has room for, said of the largest tree there is. */
+static void no_more_hashes_are_read_than_there_can_be(void **state)
+{
+	struct proof *proof = calloc(1, sizeof(*proof));
+
+	(void)state;
+	assert_non_null(proof);
+	for (unsigned count = PROOF_HASH_COUNT_MAX; count <= PROOF_HASH_COUNT_MAX + 2; count++) {
+		proof->hash_count = count;
+		assert_false(inclusion_check(proof, UINT64_MAX, 0, leaves[0], roots[1]));
+		assert_false(inclusion_check(proof, UINT64_MAX, 4, leaves[0], roots[1]));
+		assert_false(consistency_check(proof, 3, roots[3], UINT64_MAX, roots[1]));
+		assert_false(consistency_check(proof, 4, roots[4], UINT64_MAX, roots[1]));
+	}
+	free(proof);
 }
 
 int main(void)
@@ -181,6 +228,8 @@ int main(void)
 		cmocka_unit_test(every_leaf_of_every_small_tree_is_proved_and_no_other),
 		cmocka_unit_test(every_small_tree_is_the_beginning_of_each_later_one),
 		cmocka_unit_test(nothing_is_proved_of_an_empty_tree_or_backwards),
+		cmocka_unit_test(a_proof_that_ends_too_early_proves_nothing),
+		cmocka_unit_test(no_more_hashes_are_read_than_there_can_be),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

@@ -66,8 +66,12 @@ static void proofs_of_others_come_out_as_they_went_in(void **state)
 		assert_memory_equal(again, data, size);
 		/* The checkpoint is not looked at, but nothing before it may be cut. */
 		for (uint32_t cut = 0; cut < size - text.checkpoint.size; cut++) {
-			bytes.size = cut;
+			char *exact = malloc(cut ? cut : 1); /* so that a sanitizer sees */
+
+			memcpy(exact, data, cut);
+			bytes = (struct ink_str){ exact, cut };
 			assert_err(INK_ERR_INVALID, tlog_proof_decode(bytes, &text));
+			free(exact);
 		}
 		free(data);
 	}
@@ -122,11 +126,65 @@ static void what_is_not_to_the_letter_is_refused(void **state)
 	assert_err(INK_ERR_INVALID, decode("c2sp.org/tlog-proof@v1\nindex 5\n", 1, "note\n"));
 }
 
+/* Lines of hashes and nothing else; of growth: the number of records before them. */
+static void hashes_are_whole_lines(void **state)
+{
+	static const struct {
+		const char *before, *behind;
+		bool is_good;
+	} rows[] = {
+		{ "", "", true },     { "", "\n", false },
+		{ "", "x", false },   { "", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", false },
+		{ "\n", "", false },  { "AA==\n", "", false },
+		{ "x\n", "", false },
+	};
+	char data[8192];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		int size = snprintf(data, sizeof(data), "%s%s%s", rows[i].before, hash_line,
+				    rows[i].behind);
+		struct ink_str bytes = { data, (uint32_t)size };
+		struct proof proof;
+
+		assert_err(rows[i].is_good ? INK_OK : INK_ERR_INVALID,
+			   tlog_hashes_decode(bytes, &proof));
+		if (rows[i].is_good)
+			assert_int_equal(proof.hash_count, 1);
+	}
+	data[0] = '\0';
+	for (unsigned count = 1; count <= PROOF_HASH_COUNT_MAX + 1; count++) {
+		struct proof proof;
+
+		strcat(data, hash_line);
+		assert_err(count <= PROOF_HASH_COUNT_MAX ? INK_OK : INK_ERR_INVALID,
+			   tlog_hashes_decode(str_of(data, sizeof(data)), &proof));
+	}
+}
+
+static void growth_begins_with_the_old_size(void **state)
+{
+	static const char *const bad[] = { "",          "old",        "old\n",
+					   "old \n\n",  "old 5\n",    "old5\n\n",
+					   "new 5\n\n", "old 05\n\n", "olt 5\n\n" };
+	struct tlog_text text;
+
+	(void)state;
+	assert_ok(tlog_growth_decode(str_of("old 5\n\nnote", 100), &text));
+	assert_int_equal(text.number, 5);
+	assert_int_equal(text.proof.hash_count, 0);
+	assert_int_equal(text.checkpoint.size, 4);
+	for (size_t i = 0; i < COUNT_OF(bad); i++)
+		assert_err(INK_ERR_INVALID, tlog_growth_decode(str_of(bad[i], 100), &text));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tiles_lie_where_the_specification_says),
 		cmocka_unit_test(proofs_of_others_come_out_as_they_went_in),
+		cmocka_unit_test(hashes_are_whole_lines),
+		cmocka_unit_test(growth_begins_with_the_old_size),
 		cmocka_unit_test(what_is_not_to_the_letter_is_refused),
 	};
 

@@ -106,6 +106,31 @@ static void a_line_cut_or_lengthened_anywhere_is_refused(void **state)
 }
 
 /* A line for any type byte and alphabet, with its right key id. */
+static void a_line_of_no_possible_length_is_refused(void **state)
+{
+	static const size_t sizes[] = { 1, 2, 5, 9, 10, 11, 70000, 1 << 20 };
+	uint8_t key[INK_KEY_SIZE];
+	struct ink_str origin;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+		char *line = malloc(sizes[i] + 1); /* exact, so that a sanitizer sees */
+
+		assert_non_null(line);
+		memset(line, 'a', sizes[i]);
+		line[sizes[i]] = '\0';
+		line[sizes[i] / 2] = '+';
+		assert_err(INK_ERR_INVALID, vkey_parse(line, &origin, key));
+		/* A whole one behind far too much. */
+		if (sizes[i] > sizeof(SAMPLE)) {
+			line[sizes[i] / 2] = 'a';
+			memcpy(line + sizes[i] + 1 - sizeof(SAMPLE), SAMPLE, sizeof(SAMPLE));
+			assert_err(INK_ERR_INVALID, vkey_parse(line, &origin, key));
+		}
+		free(line);
+	}
+}
+
 static void forge(const char *name, uint8_t type, int variant, bool is_upper, char *ret_line)
 {
 	uint8_t typed[33], data[300], hash[INK_HASH_SIZE];
@@ -291,6 +316,7 @@ int main(void)
 			the_example_of_the_specification_is_read_and_its_signature_is_good),
 		cmocka_unit_test(a_line_with_any_character_changed_is_refused),
 		cmocka_unit_test(a_line_cut_or_lengthened_anywhere_is_refused),
+		cmocka_unit_test(a_line_of_no_possible_length_is_refused),
 		cmocka_unit_test(only_the_one_spelling_of_a_key_is_taken),
 		cmocka_unit_test(a_signature_with_s_raised_by_the_group_order_is_refused),
 		cmocka_unit_test(keys_of_small_order_sign_nothing),

@@ -10,6 +10,7 @@
 
 #include "check.h"
 #include "fault_io.h"
+#include "hash.h"
 #include "sample.h"
 #include "scratch.h"
 
@@ -126,6 +127,121 @@ static void a_cut_frame_is_told_from_an_end(void **state)
 		assert_int_equal(step, size == at[count - 1] ? WALK_END : WALK_BAD);
 		assert_int_equal(fault, size == at[count - 1] ? WALK_SOUND : WALK_SIZE);
 	}
+}
+
+/* Each field of a later segment's header, with its hash made anew. */
+static void a_segment_follows_the_one_before_it_in_everything(void **state)
+{
+	static const struct {
+		size_t offset;
+		const char *what;
+	} fields[] = {
+		{ SEGMENT_OFF_INDEX + 3, "index" },
+		{ SEGMENT_OFF_FIRST_SEQ + 7, "first record" },
+		{ SEGMENT_OFF_STORE_ID, "store" },
+		{ SEGMENT_OFF_PREV, "record before" },
+	};
+	char path[PATH_MAX], second[PATH_MAX];
+	uint8_t *bytes, kept[SEGMENT_HEADER_SIZE];
+	size_t size;
+
+	(void)state;
+	scratch_path(big, "log", path);
+	scratch_path(path, "0000000001.seg", second);
+	bytes = file_read(second, &size);
+	memcpy(kept, bytes, sizeof(kept));
+	for (size_t i = 0; i < COUNT_OF(fields); i++) {
+		enum walk_fault fault;
+		enum walk_step step;
+		uint64_t place;
+
+		bytes[fields[i].offset] ^= 1;
+		hash_data(bytes, SEGMENT_OFF_HASH, bytes + SEGMENT_OFF_HASH);
+		file_write(second, bytes, size);
+		walk_all(io_system(), path, &step, &fault, &place);
+		if (step != WALK_BAD || fault != WALK_SEGMENT_CHAIN || place_segment(place) != 1)
+			fail_msg("another %s: %s", fields[i].what, walk_fault_text(fault));
+		memcpy(bytes, kept, sizeof(kept));
+	}
+	file_write(second, bytes, size);
+	free(bytes);
+}
+
+/* Where a frame should begin: the beginning of a write is told from what somebody has put there. */
+static void a_torn_magic_is_told_from_other_bytes(void **state)
+{
+	static const struct {
+		uint8_t bytes[FRAME_ALIGN];
+		enum walk_fault fault;
+	} rows[] = {
+		{ { 'i' }, WALK_CHECK },
+		{ { 'i', 'n', 'k' }, WALK_CHECK },
+		{ { 'i', 'n', 'k', 0, 0, 0, 0, 1 }, WALK_MAGIC },
+		{ { 'i', 'x' }, WALK_MAGIC },
+		{ { 'x' }, WALK_MAGIC },
+		{ { 0, 'n' }, WALK_MAGIC },
+		{ { 0, 0, 0, 0, 0, 0, 0, 1 }, WALK_MAGIC },
+	};
+	uint8_t *data = calloc(1, good_size + 4096);
+
+	(void)state;
+	assert_non_null(data);
+	memcpy(data, good, good_size);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		enum walk_fault fault;
+		enum walk_step step;
+		uint64_t place;
+
+		memcpy(data + good_size, rows[i].bytes, FRAME_ALIGN);
+		file_write(file, data, good_size + 4096);
+		assert_int_equal(walk_all(io_system(), log_dir, &step, &fault, &place), count);
+		assert_int_equal(step, WALK_BAD);
+		assert_int_equal(fault, rows[i].fault);
+	}
+	free(data);
+}
+
+/* What looks like a frame behind a broken one is taken up only if the log can have come that far. */
+static void only_a_frame_that_can_be_ours_is_taken_up_again(void **state)
+{
+	static const struct {
+		uint64_t seq;
+		bool is_found;
+	} rows[] = { { 4, false },
+		     { 5, true },
+		     { 500, true },
+		     { 5 + SEGMENT_SIZE_MAX / FRAME_OFF_BODY, true },
+		     { 5 + SEGMENT_SIZE_MAX / FRAME_OFF_BODY + 1, false },
+		     { UINT64_MAX, false } };
+	static const uint8_t nonce[INK_NONCE_SIZE] = { 1 };
+	uint8_t *data = calloc(1, at[5] + 4096);
+
+	(void)state;
+	assert_non_null(data);
+	memcpy(data, good, at[5]);
+	data[at[5]] = 'x';
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct ink_header header = { .kind = INK_APPEND, .body_size = 1, .inode = 2 };
+		struct frame_head head;
+		enum walk_step step;
+		struct walk walk;
+		bool is_found;
+
+		header.seq = rows[i].seq;
+		frame_encode(&header, nonce, &head);
+		memcpy(data + at[5] + 1024, head.bytes, sizeof(head.bytes));
+		file_write(file, data, at[5] + 4096);
+		assert_ok(walk_open(&walk, io_system(), log_dir));
+		do {
+			assert_ok(walk_next(&walk, &step));
+		} while (step == WALK_RECORD);
+		assert_ok(walk_resync(&walk, &is_found));
+		assert_int_equal(is_found, rows[i].is_found);
+		if (is_found)
+			assert_true(walk.next_seq == rows[i].seq);
+		walk_close(&walk);
+	}
+	free(data);
 }
 
 static void goes_on_at_a_place_with_the_chain_given(void **state)
@@ -312,6 +428,9 @@ int main(void)
 		cmocka_unit_test(yields_every_record_of_several_segments),
 		cmocka_unit_test(says_what_is_wrong_and_where),
 		cmocka_unit_test(a_cut_frame_is_told_from_an_end),
+		cmocka_unit_test(a_segment_follows_the_one_before_it_in_everything),
+		cmocka_unit_test(a_torn_magic_is_told_from_other_bytes),
+		cmocka_unit_test(only_a_frame_that_can_be_ours_is_taken_up_again),
 		cmocka_unit_test(goes_on_at_a_place_with_the_chain_given),
 		cmocka_unit_test(finds_the_next_frame_behind_a_damaged_one),
 		cmocka_unit_test(a_log_that_grows_can_be_followed),
