@@ -242,8 +242,11 @@ static void keep_record(struct mounted *m, struct seen_list *list, const struct 
 {
 	struct seen *seen;
 
-	list->items = realloc(list->items, (list->count + 1) * sizeof(*list->items));
-	assert_non_null(list->items);
+	/* Of floods there are tens of thousands, and a sanitizer copies them each time. */
+	if ((list->count & (list->count - 1)) == 0) {
+		list->items = realloc(list->items, (2 * list->count + 1) * sizeof(*list->items));
+		assert_non_null(list->items);
+	}
 	seen = &list->items[list->count++];
 	seen->header = record->header;
 	seen->bytes = malloc(record->header.body_size + 1);
