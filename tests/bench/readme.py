@@ -69,6 +69,13 @@ def missed_lines(results, reasons):
     yield ""
 
 
+def apart_lines(report):
+    apart = [ROWS[name].title for name in ROWS if name in report.get("apart", [])]
+    if apart:
+        yield f"In a run of their own: {'; '.join(apart)}."
+        yield ""
+
+
 def text_of(report, machine_text, reasons):
     results = report["results"]
     round_count = max(len(result["rounds"]) for result in results)
@@ -81,6 +88,7 @@ def text_of(report, machine_text, reasons):
         "| work | inkfs | spread | beside it, same unit | ratio | goal |",
         "| --- | --- | --- | --- | --- | --- |",
         *table_lines(results), "",
+        *apart_lines(report),
         *missed_lines(results, reasons),
         *(f"- {NAMES[name]} could not run: {why}" for name, why in report["absent"].items()),
         MARKS[1],

@@ -2,11 +2,12 @@
 """Turn the single measurements of run.sh into a table, OUTPUT.json and OUTPUT.svg.
 
     tests/bench/report.py [--strict] [--disk DIR] [--readme FILE] --output OUTPUT RAW
-    tests/bench/report.py --readme README.md --from tests/bench/results.json
+    tests/bench/report.py --readme README.md --from tests/bench/results.json [--newer RESULTS.json]
 
 Every ratio is taken within one round, then the median over the rounds.  The spread is that of
 the middle half of the rounds (quartiles), as a share of the median.  --readme puts the table between
-the marks in FILE; --from takes an earlier OUTPUT.json instead of measurements.
+the marks in FILE; --from takes an earlier OUTPUT.json instead of measurements, with the goals as they are now.
+--newer puts the rows of another run on the same machine in the place of theirs, in that file, too, and the table says which.
 """
 
 import argparse
@@ -53,7 +54,7 @@ def is_met(goal, result):
 
 
 def result_of(row, candidate, data):
-    title, figure, _, goal = ROWS[row]
+    title, figure, _, _ = ROWS[row]
     reference = reference_of(row)
     by_round = data[row][candidate]
     figures = [sample[figure.key] / figure.divisor for sample in by_round.values()]
@@ -74,11 +75,32 @@ def result_of(row, candidate, data):
     }
     if all("p99_ns" in sample for sample in by_round.values()):
         result["p99_us"] = statistics.median(s["p99_ns"] for s in by_round.values()) / 1e3
-    if goal and candidate == goal.candidate:
+    return with_goal(result)
+
+
+def with_goal(result):
+    goal = ROWS[result["row"]].goal
+    result.pop("goal", None)
+    result.pop("is_met", None)
+    if goal and result["candidate"] == goal.candidate:
         result["goal"] = f"{goal.comparison} {goal.limit}" + (
-            "" if goal.subject == "ratio" else f" {figure.unit}")
+            "" if goal.subject == "ratio" else f" {result['unit']}")
         result["is_met"] = is_met(goal, result)
     return result
+
+
+def put_in_place(report, newer):
+    """The rows of @newer instead of those in @report; "apart" names them for the table."""
+    machines = [{k: v for k, v in r["machine"].items() if k not in ("load_1min", "date")}
+                for r in (report, newer)]
+    if machines[0] != machines[1]:
+        sys.exit("report: the newer results are of another machine")
+    rows = {r["row"] for r in newer["results"]} - {"sha", "memory"}
+    defined = {item["define"]: item for item in report["defined"] + newer["defined"]}
+    kept = [r for r in report["results"] if r["row"] not in rows]
+    report["defined"] = list(defined.values())
+    report["results"] = kept + [r for r in newer["results"] if r["row"] in rows]
+    report["apart"] = sorted(rows | set(report.get("apart", [])))
 
 
 def load(path):
@@ -174,6 +196,11 @@ def print_table(results):
         row = result["row"]
 
 
+def output_write(report, path):
+    Path(path + ".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    plot.draw(report["results"], path + ".svg")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -181,16 +208,26 @@ def main():
     parser.add_argument("--disk", default=".", help="where it was measured")
     parser.add_argument("--readme")
     parser.add_argument("--from", dest="earlier")
+    parser.add_argument("--newer")
     parser.add_argument("--output")
     parser.add_argument("raw", nargs="?")
     args = parser.parse_args()
     if bool(args.raw) == bool(args.earlier):
         parser.error("either measurements or --from")
+    if args.newer and not args.earlier:
+        parser.error("--newer is for --from")
 
     if args.earlier:
         report = json.loads(Path(args.earlier).read_text(encoding="utf-8"))
+        if args.newer:
+            put_in_place(report, json.loads(Path(args.newer).read_text(encoding="utf-8")))
         for item in report["defined"]:
             define(item)
+        order = [(row, candidate) for row in ROWS for candidate in NAMES]
+        report["results"].sort(key=lambda r: order.index((r["row"], r["candidate"])))
+        report["results"] = [with_goal(r) for r in report["results"]]
+        if args.newer:
+            output_write(report, args.earlier.removesuffix(".json"))
     else:
         data, absent, defined = load(args.raw)
         for item in defined:
@@ -210,8 +247,7 @@ def main():
     for name, why in report["absent"].items():
         print(f"{NAMES[name]} could not run: {why}")
     if args.output:
-        Path(args.output + ".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-        plot.draw(results, args.output + ".svg")
+        output_write(report, args.output)
     if args.readme:
         readme.write(args.readme, readme.text_of(report, machine_text(report["machine"]),
                                                  readme.reasons_load()))

@@ -55,6 +55,23 @@ cp "$dir/page" "$dir/again"
 ./report.py --readme "$dir/again" --from "$dir/results.json" >/dev/null
 cmp "$dir/page" "$dir/again" || fail "the same results give another table"
 
+# A run of one of the rows takes the place of that row, and the table says so; of another machine it does not.
+grep define "$dir/raw" >"$dir/raw.newer"
+printf '{"round": 1, "row": "fresh", "candidate": "inkfs", "result": {"seconds": 2}}\n' >>"$dir/raw.newer"
+printf '{"round": 1, "row": "fresh", "candidate": "other", "result": {"seconds": 1}}\n' >>"$dir/raw.newer"
+./report.py --output "$dir/newer" "$dir/raw.newer" >/dev/null
+./report.py --readme "$dir/again" --from "$dir/results.json" --newer "$dir/newer.json" >"$dir/table"
+expect "$dir/table" "goals: 2 met, 0 missed, "
+expect "$dir/again" "| a row from outside | 2.0 s |  | the other one 1.00 | 2.00 of the other one | at most 2: met |"
+expect "$dir/again" "In a run of their own: a row from outside."
+cp "$dir/again" "$dir/page"
+./report.py --readme "$dir/again" --from "$dir/results.json" >/dev/null
+cmp "$dir/page" "$dir/again" || fail "the newer rows are not in the results"
+sed -i 's/"cores": [0-9]*/"cores": 0/' "$dir/newer.json"
+! ./report.py --from "$dir/results.json" --newer "$dir/newer.json" 2>"$dir/complaint" >/dev/null ||
+	fail "rows of another machine are taken"
+expect "$dir/complaint" "another machine"
+
 code=0
 ./report.py --strict "$dir/raw" >/dev/null || code=$?
 ((code == 1)) || fail "--strict: exit $code with a goal missed"
