@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { PROGRESS_MS = 200, NOT_COVERED_MAX = 4, SENTENCE_SIZE = 192 };
+enum { PROGRESS_MS = 200, NOT_COVERED_MAX = 5, SENTENCE_SIZE = 256 };
 
 static void clear_progress(struct report *report)
 {
@@ -245,6 +245,13 @@ static unsigned not_covered(const struct ink_verify_result *result,
 			"the bytes written by the first %" PRIu64
 			" records, which were not read again: whoever verified up to the checkpoint vouches for them",
 			result->since_size);
+	if (result->erased_count > 0)
+		snprintf(
+			ret_texts[count++], SENTENCE_SIZE,
+			"what stood in %" PRIu64
+			" %s erased on a signed word (the observations 'erased'): who, when and how much is still checked, the content is gone",
+			result->erased_count,
+			result->erased_count == 1 ? "body that was" : "bodies that were");
 	if (result->unsealed_count > 0)
 		snprintf(ret_texts[count++], SENTENCE_SIZE,
 			 "the last %" PRIu64 " %s, which no signature covers",
@@ -255,6 +262,13 @@ static unsigned not_covered(const struct ink_verify_result *result,
 			 "whether records behind number %" PRIu64
 			 ", the last of the newest checkpoint, were cut off",
 			 result->checkpoint_size - 1);
+	else if (result->weak_checkpoint_count > 0)
+		snprintf(
+			ret_texts[count++], SENTENCE_SIZE,
+			"whether this is the newest state: the %s signed by the log key only, so whoever has that key could have made %s",
+			result->weak_checkpoint_count == 1 ? "checkpoint that fits is"
+							   : "checkpoints that fit are",
+			result->weak_checkpoint_count == 1 ? "it" : "them");
 	else
 		snprintf(
 			ret_texts[count++], SENTENCE_SIZE,
@@ -326,6 +340,7 @@ static json_t *result_json(const struct ink_verify_result *result)
 	json_add(&line, "trust", json_string(trusts[result->trust]));
 	json_add(&line, "checkpoints", json_u64(result->checkpoint_count));
 	json_add(&line, "checkpoint_records", json_u64(result->checkpoint_size));
+	json_add(&line, "weak_checkpoints", json_u64(result->weak_checkpoint_count));
 	json_add(&line, "since_records", json_u64(result->since_size));
 	json_add(&line, "records", json_u64(result->record_count));
 	json_add(&line, "root", has_records ? json_hex(result->root, INK_HASH_SIZE) : json_null());
@@ -334,6 +349,7 @@ static json_t *result_json(const struct ink_verify_result *result)
 	json_add(&line, "payload_bytes", json_u64(result->payload_bytes));
 	json_add(&line, "files", json_u64(result->file_count));
 	json_add(&line, "seals", json_u64(result->seal_count));
+	json_add(&line, "erased", json_u64(result->erased_count));
 	json_add(&line, "unsealed", json_u64(result->unsealed_count));
 	json_add(&line, "sessions", json_u64(result->session_count));
 	json_add(&line, "unclean_ends", json_u64(result->unclean_count));

@@ -66,8 +66,10 @@ static enum ink_err make_store_dir(struct making *m, struct ink_error *error)
 	dir = opendir(m->path);
 	if (!dir)
 		return error_io(error, m->path, "cannot use as the store's folder");
+	/* A file system of its own may have been made for the store; ext4 begins with that folder. */
 	while (is_empty && (entry = readdir(dir)))
-		is_empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+		is_empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+			   strcmp(entry->d_name, "lost+found") == 0;
 	closedir(dir);
 	if (!is_empty)
 		return error_set(

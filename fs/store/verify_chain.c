@@ -221,6 +221,8 @@ void chain_settle_erased(struct verify *v)
 
 		if (erase_seq == 0 || erase_seq >= v->chain.sealed_count)
 			v->erased[kept++] = v->erased[i];
+		else
+			v->chain.erased_count++;
 	}
 	v->erased_count = kept;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What lies in the folder besides records: foreign files, the lock. */
+/* What lies in the folder besides records. */
 #include "verify_private.h"
 
 #include <dirent.h>
@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -23,9 +22,16 @@ static const struct belongs in_store[] = {
 	{ "keys", S_IFDIR }, { "lost", S_IFDIR }, { "index.new", S_IFDIR }, { NULL, 0 },
 };
 
+/* Where the store is a file system of its own, some bring this; what fsck could not place is put there. */
+#define FSCK_FOLDER "lost+found"
+
 static const struct belongs in_index[] = { { "data.mdb", S_IFREG },
 					   { "lock.mdb", S_IFREG },
 					   { NULL, 0 } };
+
+static const struct belongs in_keys[] = {
+	{ "log.key", S_IFREG }, { "seal.key", S_IFREG }, { "seal.key.new", S_IFREG }, { NULL, 0 }
+};
 
 static void report_foreign(struct verify *v, const char *folder, const char *name, const char *what)
 {
@@ -103,6 +109,8 @@ static void check_entry(struct verify *v, const struct belongs *belongs, const c
 
 static void check_store_entry(struct verify *v, const char *name, const struct stat *status)
 {
+	if (strcmp(name, FSCK_FOLDER) == 0 && S_ISDIR(status->st_mode))
+		return;
 	check_entry(v, in_store, "", name, status);
 	if (strcmp(name, "lock") == 0 && S_ISREG(status->st_mode) && status->st_size != 0)
 		report_foreign(v, "", name, "the lock file is not empty");
@@ -111,6 +119,47 @@ static void check_store_entry(struct verify *v, const char *name, const struct s
 static void check_index_entry(struct verify *v, const char *name, const struct stat *status)
 {
 	check_entry(v, in_index, "index", name, status);
+}
+
+static void check_new_index_entry(struct verify *v, const char *name, const struct stat *status)
+{
+	check_entry(v, in_index, "index.new", name, status);
+}
+
+static void check_key_entry(struct verify *v, const char *name, const struct stat *status)
+{
+	check_entry(v, in_keys, "keys", name, status);
+}
+
+/* fsck names what it found by its inode: "#12". */
+static void check_fsck_entry(struct verify *v, const char *name, const struct stat *status)
+{
+	char path[sizeof(FSCK_FOLDER "/") + 256];
+
+	(void)status;
+	if (name[0] != '#' || name[1] == '\0' || name[1 + strspn(name + 1, "0123456789")] != '\0') {
+		report_foreign(v, FSCK_FOLDER, name, "does not belong into a store");
+		return;
+	}
+	snprintf(path, sizeof(path), FSCK_FOLDER "/%s", name);
+	note_file(v, INK_FIND_FOREIGN_FILE, path,
+		  "by its name a check of the file system put it there; it was not looked at");
+}
+
+static enum ink_err list_folders(struct verify *v)
+{
+	static const struct {
+		const char *folder;
+		files_entry_fn each;
+	} folders[] = { { "index", check_index_entry },
+			{ "index.new", check_new_index_entry },
+			{ "keys", check_key_entry },
+			{ FSCK_FOLDER, check_fsck_entry } };
+	enum ink_err err = INK_OK;
+
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]) && err == INK_OK; i++)
+		err = files_each_readable(v, folders[i].folder, folders[i].each);
+	return err;
 }
 
 /* Exactly ten digits and ".seg". */
@@ -179,7 +228,7 @@ enum ink_err files_list(struct verify *v)
 	if (err == INK_OK)
 		err = each_entry(v, "log", check_log_entry, &has_log);
 	if (err == INK_OK)
-		err = files_each_readable(v, "index", check_index_entry);
+		err = list_folders(v);
 	if (err != INK_OK)
 		return err;
 	if (v->segment_count > 0)
@@ -189,27 +238,4 @@ enum ink_err files_list(struct verify *v)
 			    has_log ? "the log is empty: all of it was removed"
 				    : "the log is gone: all of it was removed");
 	return INK_OK;
-}
-
-bool files_is_live(struct verify *v)
-{
-	char *path = verify_join(v, "lock");
-	bool is_live = false;
-	int fd = path ? v->io->open(v->io->ctx, path, O_RDONLY | O_NONBLOCK, 0) : -1;
-
-	free(path);
-	if (fd < 0)
-		return false;
-	/* Held for a moment only: who opens the store just now tries for longer. */
-	if (flock(fd, LOCK_SH | LOCK_NB) != 0)
-		is_live = errno == EWOULDBLOCK;
-	io_close(v->io, fd); /* lets go of it */
-	return is_live;
-}
-
-bool files_turned_live(struct verify *v)
-{
-	if (!v->is_live)
-		v->is_live = files_is_live(v);
-	return v->is_live;
 }

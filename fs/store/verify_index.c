@@ -177,6 +177,17 @@ static enum ink_err say_unread(struct verify *v, enum ink_err err)
 	}
 }
 
+static enum ink_err open_index(struct verify *v, const char *path)
+{
+	enum ink_err err = take_snapshot(v, path);
+
+	if (err == INK_OK)
+		err = open_databases(v);
+	if (err == INK_OK)
+		err = read_count(v);
+	return err;
+}
+
 enum ink_err index_begin(struct verify *v)
 {
 	char *path = index_path(v);
@@ -186,13 +197,15 @@ enum ink_err index_begin(struct verify *v)
 		errno = ENOMEM;
 		return verify_io_error(v, v->path);
 	}
-	err = take_snapshot(v, path);
+	err = open_index(v, path);
+	/* Somebody has begun to write just now: from a copy, then. */
+	if (err == INK_ERR_DAMAGED && !v->index.has_copy && change_is_seen(v)) {
+		index_release(v);
+		v->index = (struct vindex){ 0 };
+		v->is_live = true;
+		err = open_index(v, path);
+	}
 	free(path);
-	if (err != INK_OK)
-		return say_unread(v, err);
-	err = open_databases(v);
-	if (err == INK_OK)
-		err = read_count(v);
 	/* Made, but nothing committed yet when the first opening was cut off: as good as none. */
 	if (err == INK_ERR_NOT_FOUND && is_blank(v))
 		return say_unread(v, INK_ERR_NOT_FOUND);

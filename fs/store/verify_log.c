@@ -14,11 +14,13 @@ enum {
 	LOOKS_MAX = 6,
 	LOOKS_TOTAL_MAX = 300,
 	LOOK_PAUSE_NS = 20 * 1000 * 1000,
+	/* Sessions that end while the walk stands at the end of the log: there it goes on, unless there is no end of them. */
+	ENDS_MAX = 1000,
 };
 
 /* --- torn or tampered (verify_private.h) --------------------------------------------------- */
 
-static uint64_t known_durable(const struct verify *v)
+uint64_t known_durable(const struct verify *v)
 {
 	uint64_t durable = v->chain.durable;
 
@@ -47,31 +49,36 @@ void suspect_begin(struct verify *v, uint64_t seq, uint64_t place)
 
 void suspect_prove(struct verify *v, uint64_t durable)
 {
-	if (!v->suspect.is_set || durable <= v->suspect.seq)
+	if (!v->suspect.is_set || durable <= v->suspect.seq || change_spoils(v))
 		return;
 	v->suspect.is_set = false;
 	kept_flush(v, &v->suspect.findings);
 }
 
 /* The log has ended and nothing spoke against a crash: what came before it is what there is. */
-static void suspect_settle(struct verify *v)
+static enum ink_err suspect_settle(struct verify *v)
 {
-	char path[32];
+	uint64_t place = v->suspect.place, size = 0;
+	bool was_closed = v->suspect.before.is_closed;
 
-	if (!v->suspect.is_set)
-		return;
+	if (!v->suspect.is_set || (!v->is_live && change_spoils(v)))
+		return INK_OK;
 	v->suspect.is_set = false;
 	v->is_torn = true;
 	v->chain = v->suspect.before;
 	v->chain.is_closed = false;
 	kept_drop(&v->suspect.findings);
-	snprintf(path, sizeof(path), "log/%010u.seg", place_segment(v->suspect.place));
 	if (v->is_live)
-		return; /* a write under way */
-	note_record(
-		v, INK_FIND_TORN_TAIL, NULL,
-		"the first %llu records are whole; behind them, at byte %u of %s, lies the remainder of an unclean end",
-		(unsigned long long)v->suspect.seq, place_offset(v->suspect.place), path);
+		return INK_OK; /* a write under way */
+	if (walk_measure(&v->walk, place, &size) != INK_OK)
+		return verify_io_error(v, v->path);
+	note_place(
+		v, INK_FIND_TORN_TAIL, v->suspect.seq, place, size,
+		was_closed
+			? "the first %llu records are whole and end in order; behind the closing record, at byte %u of the segment, lies the beginning of one that never was: the next opening ended in its first write, or somebody put it there, which takes no key"
+			: "the first %llu records are whole; behind them, at byte %u of the segment, lies the remainder of an unclean end",
+		(unsigned long long)v->suspect.seq, place_offset(place));
+	return INK_OK;
 }
 
 /* --- records ------------------------------------------------------------------------------- */
@@ -338,8 +345,10 @@ static enum ink_err handle_end(struct verify *v, bool *ret_is_end)
 
 	if (err != INK_OK)
 		return verify_io_error(v, v->path);
-	if (!is_zero && files_turned_live(v)) {
-		*ret_is_end = true; /* it has grown while we looked: a prefix is what we check */
+	if (!is_zero && change_is_seen(v) && (v->is_live || v->end_count < ENDS_MAX)) {
+		/* It has grown while we looked.  While somebody writes, a prefix is what we check. */
+		*ret_is_end = v->is_live;
+		v->end_count++;
 		return INK_OK;
 	}
 	if (!is_zero) {
@@ -350,8 +359,8 @@ static enum ink_err handle_end(struct verify *v, bool *ret_is_end)
 			segment, place_offset(walk->place));
 		return step_over(v, segment, ret_is_end);
 	}
-	if (tail_size > 0 && v->chain.is_closed && v->chain.tree.size > 1 &&
-	    !files_turned_live(v)) {
+	(void)change_is_seen(v);
+	if (tail_size > 0 && v->chain.is_closed && v->chain.tree.size > 1 && !v->is_live) {
 		/* Allocated for the next session, which then did not begin: a crash can do that. */
 		suspect_begin(v, walk->next_seq, walk->place);
 		report_place(v, INK_FIND_SEGMENT_TAIL, walk->next_seq, walk->place,
@@ -399,8 +408,8 @@ static bool looks_again(struct verify *v, unsigned *looks, unsigned *total)
 
 	/* Somebody may have begun to write since we began to read. */
 	if (*looks == 0 && *total == 0)
-		(void)files_turned_live(v);
-	if (!v->is_live || ++*looks > LOOKS_MAX || ++*total > LOOKS_TOTAL_MAX)
+		(void)change_is_seen(v);
+	if ((!v->is_live && !v->was_written) || ++*looks > LOOKS_MAX || ++*total > LOOKS_TOTAL_MAX)
 		return false;
 	nanosleep(&pause, NULL);
 	return true;
@@ -449,6 +458,17 @@ static enum ink_err handle_step(struct verify *v, enum walk_step step, bool *ret
 	return step_over(v, place_segment(v->walk.place), ret_is_end);
 }
 
+/* At the end of a sound log: somebody has added to it meanwhile, and is gone. */
+static bool goes_on(struct verify *v)
+{
+	if (v->has_fault || v->suspect.is_set || !change_has_ended(v))
+		return false;
+	if (v->end_count++ < ENDS_MAX)
+		return true;
+	v->is_live = true;
+	return false;
+}
+
 enum ink_err verify_log(struct verify *v)
 {
 	unsigned looks = 0, looks_total = 0;
@@ -456,7 +476,7 @@ enum ink_err verify_log(struct verify *v)
 	enum walk_step step;
 	enum ink_err err = INK_OK;
 
-	while (err == INK_OK && !is_end) {
+	while (err == INK_OK && !is_end && !v->is_spoiled) {
 		err = walk_next(&v->walk, &step);
 		if (err != INK_OK)
 			return verify_io_error(v, v->path);
@@ -465,10 +485,10 @@ enum ink_err verify_log(struct verify *v)
 		if (step == WALK_RECORD)
 			looks = 0;
 		err = handle_step(v, step, &is_end);
+		is_end = is_end && !goes_on(v);
 	}
-	if (err != INK_OK)
+	if (err != INK_OK || v->is_spoiled)
 		return err;
 	settle_erased(v);
-	suspect_settle(v);
-	return INK_OK;
+	return suspect_settle(v);
 }

@@ -21,6 +21,22 @@ static int by_size(const void *a, const void *b)
 	       (left->checkpoint.size < right->checkpoint.size);
 }
 
+/* Does it say that one of our seal keys signs it, whichever? */
+static bool has_epoch_line(const struct note *note, struct ink_str origin)
+{
+	static const char epoch[] = "/epoch/";
+	const size_t size = origin.size + sizeof(epoch) - 1;
+
+	for (unsigned i = 0; i < note->line_count; i++) {
+		struct ink_str name = note->lines[i].name;
+
+		if (name.size > size && memcmp(name.data, origin.data, origin.size) == 0 &&
+		    memcmp(name.data + origin.size, epoch, sizeof(epoch) - 1) == 0)
+			return true;
+	}
+	return false;
+}
+
 enum ink_err pins_begin(struct verify *v)
 {
 	size_t count = v->options.checkpoint_count;
@@ -44,6 +60,11 @@ enum ink_err pins_begin(struct verify *v)
 					 "%s is not a checkpoint; give the file as it was written",
 					 text->name);
 		pin->name = text->name;
+		if (text == v->options.since && !has_epoch_line(&pin->note, pin->checkpoint.origin))
+			return error_set(
+				v->error, INK_ERR_INVALID,
+				"%s is signed by no seal key, so whoever has the log key could have made it, and nothing is left out on its word; verify all, with --checkpoint %s",
+				text->name, text->name);
 		if (text == v->options.since)
 			v->since_size = pin->checkpoint.size;
 	}
@@ -78,6 +99,7 @@ void pins_look(struct verify *v)
 		pin->is_reached = true;
 		pin->is_tree_known = v->chain.is_tree_known;
 		merkle_root(&v->chain.tree, pin->root);
+		pin->epoch = v->chain.epoch;
 		pin->epoch_verdict = epoch_verdict(v, pin);
 	}
 }
@@ -136,7 +158,30 @@ static bool is_same_tree(struct verify *v, const struct pin *pin)
 			    "the signature of the seal key on the checkpoint is bad");
 		return false;
 	}
+	if (pin->epoch_verdict == NOTE_UNKNOWN && size > 0 &&
+	    has_epoch_line(&pin->note, pin->checkpoint.origin)) {
+		report_file(
+			v, INK_FIND_CHECKPOINT, pin->name,
+			"the checkpoint is signed by another seal key than that of epoch %u, in force at its %llu records",
+			pin->epoch, size);
+		return false;
+	}
 	return true;
+}
+
+/*
+ * The log key is not erased, so what it alone has signed may be signed by a thief, at any time and for any size at which
+ * it fits.  An empty tree has no seal key.
+ */
+static bool is_strong(struct verify *v, const struct pin *pin)
+{
+	if (pin->epoch_verdict == NOTE_GOOD || pin->checkpoint.size == 0)
+		return true;
+	note_file(
+		v, INK_FIND_CHECKPOINT_WEAK, pin->name,
+		"it fits, but is signed by the log key only: the line of the seal key of epoch %u is missing, so whoever has the log key could have made it; it does not count",
+		pin->epoch);
+	return false;
 }
 
 void pins_finish(struct verify *v)
@@ -146,6 +191,10 @@ void pins_finish(struct verify *v)
 
 		if (!is_ours(v, pin) || !is_same_tree(v, pin))
 			continue;
+		if (!is_strong(v, pin)) {
+			v->result->weak_checkpoint_count++;
+			continue;
+		}
 		v->result->checkpoint_count++;
 		v->result->checkpoint_size = pin->checkpoint.size;
 		if (pin->checkpoint.size > 0) /* an empty tree pins nothing */

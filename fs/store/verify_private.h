@@ -7,7 +7,8 @@
  *   verify_names.c  the name space and the files' sizes, replayed in memory;
  *   verify_index.c  the index, held against that state.
  * verify_lost.c holds lost/ against the RECOVERY records, verify_epoch.c looks at how long keys lived,
- * verify_files.c looks at what else lies in the folder; verify_report.c hands findings out.
+ * verify_files.c looks at what else lies in the folder; verify_change.c whether somebody writes meanwhile;
+ * verify_report.c hands findings out.
  *
  * Torn or tampered.  Whether a fault can be a crash is known only at the end: it can be if nothing behind it proves
  * that it had reached the disk.  So from the first fault at or behind the durable size on, findings are kept back
@@ -25,7 +26,7 @@
 
 enum {
 	FINDINGS_PER_CODE_MAX = 1000,
-	FINDING_CODE_LAST = INK_FIND_CHECKPOINT_FORK,
+	FINDING_CODE_LAST = INK_FIND_CHECKPOINT_WEAK,
 	FINDING_TEXT_SIZE = 768,
 	VERIFY_PATH_SIZE = 4352,
 	ERASED_MAX = 65536,
@@ -84,6 +85,7 @@ struct chain {
 	uint8_t last_leaf[INK_HASH_SIZE];
 	uint64_t next_inode;
 	uint64_t seal_count, session_count, unclean_count;
+	uint64_t erased_count; /* zeroed bodies whose ERASE a good seal covers */
 	struct epoch_watch watch;
 	char vkey[INK_VKEY_SIZE];
 };
@@ -177,7 +179,8 @@ struct pin {
 	struct checkpoint checkpoint;
 	bool is_reached;                 /* the next three are set */
 	bool is_tree_known;              /* no record before it is missing */
-	enum note_verdict epoch_verdict; /* of the line by the seal key in force there */
+	uint32_t epoch;                  /* in force there */
+	enum note_verdict epoch_verdict; /* of the line by its seal key */
 	uint8_t root[INK_HASH_SIZE];
 };
 
@@ -186,6 +189,16 @@ struct pin {
 struct recovery_seen {
 	uint64_t seq;
 	unsigned count; /* of the files that it names */
+};
+
+/* --- change -------------------------------------------------------------------------------- */
+
+/* The newest segment.  A session, however short, leaves it longer, or a newer one. */
+struct newest {
+	uint32_t segment; /* 0 too if there is none */
+	uint64_t size;
+	ino_t inode;
+	struct timespec written;
 };
 
 /* --- all of it ----------------------------------------------------------------------------- */
@@ -197,10 +210,16 @@ struct verify {
 	struct ink_verify_result *result;
 	struct ink_error *error;
 	bool is_live;
+	bool was_written;     /* somebody wrote to it after verification had begun */
+	struct newest newest; /* when it began */
+	unsigned run;         /* 0: the first */
+	bool is_spoiled; /* what was found may come from that writing: all is verified once more */
+	unsigned end_count; /* how often the walk went on where the log had ended */
 	bool has_no_memory;
 	bool has_ours; /* something in the folder is of a store */
 
 	uint64_t code_counts[FINDING_CODE_LAST + 1];
+	uint64_t told_counts[FINDING_CODE_LAST + 1]; /* in earlier runs: not told again */
 	struct chain chain;
 	struct suspect suspect;
 	bool has_fault; /* a record was found that is not good: the first one ends what is counted */
@@ -247,7 +266,12 @@ void report_record(struct verify *v, enum ink_finding_code code, const struct in
 void report_place(struct verify *v, enum ink_finding_code code, uint64_t seq, uint64_t place,
 		  const char *format, ...) INK_PRINTF(5, 6);
 void report_index(struct verify *v, const char *format, ...) INK_PRINTF(2, 3);
-/* Observations; @record may be NULL. */
+/* Observations; @record may be NULL, as may @path. */
+void note_file(struct verify *v, enum ink_finding_code code, const char *path, const char *format,
+	       ...) INK_PRINTF(4, 5);
+/* About @size bytes of a segment, where record @seq should begin. */
+void note_place(struct verify *v, enum ink_finding_code code, uint64_t seq, uint64_t place,
+		uint64_t size, const char *format, ...) INK_PRINTF(6, 7);
 void note_record(struct verify *v, enum ink_finding_code code, const struct ink_record *record,
 		 const char *format, ...) INK_PRINTF(4, 5);
 /* Hand out all that was kept, then forget it. */
@@ -266,6 +290,8 @@ void pins_release(struct verify *v);
 
 /* verify_log.c */
 INK_MUST_CHECK enum ink_err verify_log(struct verify *v);
+/* What was on the disk, as the index and good seals say. */
+uint64_t known_durable(const struct verify *v);
 /* Record @seq is not good; from here on all may be the remainder of a crash, unless something behind it proves otherwise. */
 void suspect_begin(struct verify *v, uint64_t seq, uint64_t place);
 /* Records below @durable were on the disk. */
@@ -309,13 +335,23 @@ const char *vdb_name(enum vdb db);
 
 /* verify_files.c */
 INK_MUST_CHECK enum ink_err files_list(struct verify *v);
-bool files_is_live(struct verify *v);
-/* The same, and kept: somebody may have begun to write since verification began. */
-bool files_turned_live(struct verify *v);
 typedef void (*files_entry_fn)(struct verify *v, const char *name, const struct stat *status);
 /* Each entry of STORE/@folder; nothing if it is not there, no folder, or not for this user to read. */
 INK_MUST_CHECK enum ink_err files_each_readable(struct verify *v, const char *folder,
 						files_entry_fn each);
+
+/* verify_change.c */
+/* Take down how things are before anything of the log is read. */
+void change_begin(struct verify *v);
+/* Somebody writes, or has written since then.  Kept (is_live, was_written). */
+bool change_is_seen(struct verify *v);
+/* Nobody writes any more, but somebody has since this was last asked. */
+bool change_has_ended(struct verify *v);
+/*
+ * What was found behind the durable end may come from a session, or the recovery of a crash, that was under way
+ * meanwhile.  true (is_spoiled): it is not to be told, since verification runs once more.
+ */
+bool change_spoils(struct verify *v);
 
 /* verify_lost.c */
 /* RECOVERY: hold the files that it names against it.  @body NULL: damaged. */

@@ -47,6 +47,7 @@ static const char *const finding_names[] = {
 	[INK_FIND_CHECKPOINT] = "checkpoint",
 	[INK_FIND_CHECKPOINT_AHEAD] = "checkpoint-ahead",
 	[INK_FIND_CHECKPOINT_FORK] = "checkpoint-fork",
+	[INK_FIND_CHECKPOINT_WEAK] = "checkpoint-weak",
 };
 
 const char *ink_finding_name(enum ink_finding_code code)
@@ -57,9 +58,12 @@ const char *ink_finding_name(enum ink_finding_code code)
 
 static void hand_out(struct verify *v, const struct ink_finding *finding)
 {
+	uint64_t count = v->code_counts[finding->code]++;
+
 	*(finding->severity == INK_EVIDENCE ? &v->result->evidence_count
 					    : &v->result->observation_count) += 1;
-	if (v->code_counts[finding->code]++ < FINDINGS_PER_CODE_MAX && v->options.on_finding)
+	if (count < FINDINGS_PER_CODE_MAX && count >= v->told_counts[finding->code] &&
+	    v->options.on_finding)
 		v->options.on_finding(v->options.ctx, finding);
 }
 
@@ -108,6 +112,12 @@ void kept_flush(struct verify *v, struct kept_list *list)
 	kept_drop(list);
 }
 
+static bool is_evidence(int code)
+{
+	return code < INK_FIND_ERASED ||
+	       (code >= INK_FIND_CHECKPOINT && code <= INK_FIND_CHECKPOINT_FORK);
+}
+
 void report_overflows(struct verify *v)
 {
 	char text[FINDING_TEXT_SIZE];
@@ -117,9 +127,7 @@ void report_overflows(struct verify *v)
 
 		if (v->code_counts[code] <= FINDINGS_PER_CODE_MAX || !v->options.on_finding)
 			continue;
-		finding.severity = code < INK_FIND_ERASED || code >= INK_FIND_CHECKPOINT
-					   ? INK_EVIDENCE
-					   : INK_OBSERVATION;
+		finding.severity = is_evidence(code) ? INK_EVIDENCE : INK_OBSERVATION;
 		snprintf(text, sizeof(text), "%llu more of this kind, not listed",
 			 (unsigned long long)(v->code_counts[code] - FINDINGS_PER_CODE_MAX));
 		v->options.on_finding(v->options.ctx, &finding);
@@ -144,6 +152,14 @@ static void fill_record(struct verify *v, struct ink_finding *finding,
 		names_path(&v->names, header->inode, path, path_size);
 		finding->path = path;
 	}
+}
+
+static void tell_of_log(struct verify *v, const struct ink_finding *finding)
+{
+	if (v->suspect.is_set)
+		keep(v, &v->suspect.findings, finding);
+	else if (finding->seq < known_durable(v) || !change_spoils(v))
+		hand_out(v, finding);
 }
 
 void report_file(struct verify *v, enum ink_finding_code code, const char *path, const char *format,
@@ -172,10 +188,7 @@ void report_record(struct verify *v, enum ink_finding_code code, const struct in
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	fill_record(v, &finding, record, path, sizeof(path));
-	if (v->suspect.is_set)
-		keep(v, &v->suspect.findings, &finding);
-	else
-		hand_out(v, &finding);
+	tell_of_log(v, &finding);
 }
 
 void report_place(struct verify *v, enum ink_finding_code code, uint64_t seq, uint64_t place,
@@ -191,10 +204,7 @@ void report_place(struct verify *v, enum ink_finding_code code, uint64_t seq, ui
 	finding.has_record = true;
 	finding.seq = seq;
 	finding.place = place;
-	if (v->suspect.is_set)
-		keep(v, &v->suspect.findings, &finding);
-	else
-		hand_out(v, &finding);
+	tell_of_log(v, &finding);
 }
 
 void report_index(struct verify *v, const char *format, ...)
@@ -210,6 +220,43 @@ void report_index(struct verify *v, const char *format, ...)
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	keep(v, &v->index.findings, &finding);
+}
+
+void note_file(struct verify *v, enum ink_finding_code code, const char *path, const char *format,
+	       ...)
+{
+	char text[FINDING_TEXT_SIZE];
+	struct ink_finding finding = {
+		.code = code, .severity = INK_OBSERVATION, .path = path, .text = text
+	};
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	hand_out(v, &finding);
+}
+
+void note_place(struct verify *v, enum ink_finding_code code, uint64_t seq, uint64_t place,
+		uint64_t size, const char *format, ...)
+{
+	char text[FINDING_TEXT_SIZE], path[32];
+	struct ink_finding finding = { .code = code,
+				       .severity = INK_OBSERVATION,
+				       .has_record = true,
+				       .seq = seq,
+				       .place = place,
+				       .offset = place_offset(place),
+				       .size = size,
+				       .path = path,
+				       .text = text };
+	va_list args;
+
+	snprintf(path, sizeof(path), "log/%010u.seg", place_segment(place));
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	hand_out(v, &finding);
 }
 
 void note_record(struct verify *v, enum ink_finding_code code, const struct ink_record *record,

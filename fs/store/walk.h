@@ -135,6 +135,14 @@ INK_MUST_CHECK enum ink_err walk_enter(struct walk *walk, uint32_t segment);
 INK_MUST_CHECK enum ink_err walk_tail(struct walk *walk, bool *ret_is_zero,
 				      uint64_t *ret_tail_size);
 
+/*
+ * How much lies from @place to the last byte of its segment that is not zero; if all are zero, to the end of the file.
+ * The walk itself has ended.
+ *
+ * @ret_size: 0: no such file, or it ends before.
+ */
+INK_MUST_CHECK enum ink_err walk_measure(struct walk *walk, uint64_t place, uint64_t *ret_size);
+
 /* true if the bytes of this record are not to be read. */
 bool walk_skips(uint64_t skip_seq, const struct ink_header *header);
 

@@ -101,3 +101,30 @@ enum ink_err walk_tail(struct walk *walk, bool *ret_is_zero, uint64_t *ret_tail_
 	}
 	return INK_OK;
 }
+
+enum ink_err walk_measure(struct walk *walk, uint64_t place, uint64_t *ret_size)
+{
+	uint64_t pos = place_offset(place), end = pos, file_size;
+	enum walk_fault fault;
+	size_t got = 1;
+	int fd;
+	enum ink_err err = walk_open_file(walk->io, walk->log_dir, place_segment(place), &fd,
+					  &file_size, &fault);
+
+	if (err != INK_OK || fault != WALK_SOUND)
+		return err;
+	walk->window_size = 0; /* its memory serves here */
+	for (; err == INK_OK && got > 0; pos += got) {
+		err = io_read(walk->io, fd, walk->window, WALK_WINDOW_SIZE, pos, &got);
+		for (size_t i = err == INK_OK ? got : 0; i > 0; i--) {
+			if (walk->window[i - 1] == 0)
+				continue;
+			end = pos + i;
+			break;
+		}
+	}
+	io_close(walk->io, fd);
+	if (err == INK_OK)
+		*ret_size = (end > place_offset(place) ? end : pos) - place_offset(place);
+	return err;
+}

@@ -61,6 +61,8 @@ enum ink_finding_code {
 	INK_FIND_CHECKPOINT,       /* not signed by this store's key, or not of its origin */
 	INK_FIND_CHECKPOINT_AHEAD, /* it has records that the log lacks: cut, or an older copy */
 	INK_FIND_CHECKPOINT_FORK,  /* other records than were signed */
+	/* an observation again */
+	INK_FIND_CHECKPOINT_WEAK, /* it fits, but only the log key has signed it */
 };
 
 struct ink_finding {
@@ -85,7 +87,7 @@ typedef void (*ink_progress_fn)(void *ctx, uint64_t done_bytes, uint64_t total_b
 enum ink_trust {
 	INK_TRUST_STORE_ONLY,
 	INK_TRUST_PINNED_KEY,
-	INK_TRUST_PINNED_CHECKPOINT, /* at least one checkpoint was given and fits; with or without a key */
+	INK_TRUST_PINNED_CHECKPOINT, /* at least one of checkpoint_count; with or without a key */
 };
 
 /* A signed note (C2SP tlog-checkpoint) that was kept outside of the store. */
@@ -102,7 +104,8 @@ struct ink_verify_options {
 	/*
 	 * Of the checkpoints that one, or NULL: the bytes written before it are not read again, nor the seals before
 	 * it checked.  All headers are, and the tree up to it must be the one it signs; so what was recorded then is
-	 * what is there, as far as somebody had verified it then.
+	 * what is there, as far as somebody had verified it then.  INK_ERR_INVALID without a line of a seal key: whoever has
+	 * the log key could have made it.
 	 */
 	const struct ink_checkpoint_text *since;
 	unsigned thread_count; /* that hash, at most 64; 0: one for each CPU this process may use */
@@ -129,8 +132,13 @@ struct ink_verify_result {
 	uint64_t index_count;   /* records that the index covers; 0 without index */
 	uint64_t evidence_count;
 	uint64_t observation_count;
-	uint64_t checkpoint_count; /* given ones that fit */
-	uint64_t checkpoint_size;  /* records of the largest of them */
+	uint64_t
+		checkpoint_count; /* given ones that fit, signed by the seal key of their time too */
+	uint64_t checkpoint_size; /* records of the largest of them */
+	uint64_t
+		weak_checkpoint_count; /* that fit, but are signed by the log key only: nothing is trusted for them */
+	uint64_t
+		erased_count; /* bodies erased on a signed word: what stood there is not checked any more */
 	uint64_t since_size; /* records whose written bytes and seals were not checked again */
 	uint8_t root[INK_HASH_SIZE]; /* over record_count records */
 	int64_t first_wall_ns, last_wall_ns;

@@ -59,9 +59,43 @@ run 1 "$inkfs" verify old --since cp.21
 out_has "EVIDENCE checkpoint-ahead"
 rm -r touched
 
-# A line of somebody whom nobody here knows is passed over.
+# Witnesses add lines, and whoever puts lines together does so in an order of his own: passed over.
+{
+	sed -n 1,4p cp.21
+	echo "— witness.example/w1 $(head -c 76 /dev/zero | tr '\0' w | base64 -w 0)"
+	sed -n 6p cp.21
+	sed -n 5p cp.21
+} >cp.witnessed
+run 0 "$inkfs" verify st --key @vkey --checkpoint cp.witnessed --since cp.witnessed
+out_has "pinned checkpoint: 2 given from outside fit"
+out_lacks "checkpoint-weak"
+
+# Without the line of the seal key it may be anybody's who has the log key: it does not count, and nothing is left out for it.
+sed 6d cp.21 >cp.log-only
 sed 's/—\( [^ ]*\)\/epoch\/2 /—\1\/stranger /' cp.21 >cp.stranger
-run 0 "$inkfs" verify st --checkpoint cp.stranger
+for name in log-only stranger; do
+	run 0 "$inkfs" verify st --key @vkey --checkpoint "cp.$name"
+	out_has "observation checkpoint-weak cp.$name: it fits, but is signed by the log key only"
+	out_has "trust        the key that was given"
+	out_has "not covered  whether this is the newest state: the checkpoint that fits is signed by the log key only"
+	run 3 "$inkfs" verify st --since "cp.$name"
+	err_is_one_line
+	err_has "is signed by no seal key"
+done
+run 0 "$inkfs" verify st --json --checkpoint cp.log-only --checkpoint cp.stranger --checkpoint cp.1
+python3 - <<'END' || fail "verify --json of weak checkpoints"
+import json
+result = json.load(open("out"))["result"]
+assert result["trust"] == "pinned-checkpoint" and result["checkpoints"] == 1, result
+assert result["weak_checkpoints"] == 2 and result["checkpoint_records"] == 1, result
+END
+# What does not fit is evidence, whoever signed it.
+run 1 "$inkfs" verify old --checkpoint cp.log-only
+out_has "EVIDENCE checkpoint-ahead cp.log-only"
+# A seal key, but not the one that was in force there.
+sed 's/\/epoch\/2 /\/epoch\/1 /' cp.21 >cp.other-epoch
+run 1 "$inkfs" verify st --checkpoint cp.other-epoch
+out_has "EVIDENCE checkpoint cp.other-epoch: the checkpoint is signed by another seal key than that of epoch 2"
 
 # An older copy: good in itself, but not what was there.
 run 0 "$inkfs" verify old

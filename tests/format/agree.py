@@ -194,8 +194,11 @@ def additions(store: str, data: bytes) -> Iterator[Case]:
 def folders(store: str) -> Iterator[Case]:
     for name in ("foreign", "log/foreign", "log/0000000099.seg", "log/1.seg",
                  "log/0000000000.seg.bak",
-                 "index/foreign", "log/4294967296.seg"):
+                 "index/foreign", "log/4294967296.seg", "index.new/foreign", "keys/foreign",
+                 "keys/log.key.old", "lost+found", "lost+found/foreign", "lost+found/#", "lost+found/#1a"):
         yield Case(store, f"foreign file {name}", put(name, b"x"), exit_code=1)
+    for name in ("index.new/data.mdb", "index.new/lock.mdb", "keys/seal.key.new", "lost+found/#12"):
+        yield Case(store, f"{name} is there", put(name, b"x"), exit_code=0)
     for name in ("x", "1.tail", f"{1:020}.0.tail", f"{1:020}.64.tail", f"{1 << 64}.tail",
                  f"{1:020}.tail", f"{1:020}.1.tail"):
         yield Case(store, f"lost/{name} is there", put(f"lost/{name}", b"x"), exit_code=1)
@@ -214,9 +217,7 @@ def folders(store: str) -> Iterator[Case]:
 def odd_files(store: str) -> Iterator[Case]:
     for file in (SEGMENT, DATA, "vkey", "lock", "keys/log.key", "keys/seal.key", "index/lock.mdb"):
         for odd in Odd:
-            # Keys may lie elsewhere, so a link to them is nobody's business.
-            exit_code = None if file.startswith("keys/") else 1
-            yield Case(store, f"{odd.value} as {file}", put(file, odd), exit_code=exit_code)
+            yield Case(store, f"{odd.value} as {file}", put(file, odd), exit_code=1)
 
 
 def lost_files(store: str, root: Path) -> Iterator[Case]:

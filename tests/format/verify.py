@@ -28,8 +28,10 @@ from inkreplay import Replay, State
 
 EVIDENCE, OBSERVATION = "evidence", "observation"
 BELONGS = {"lock": stat.S_IFREG, "vkey": stat.S_IFREG, "log": stat.S_IFDIR, "index": stat.S_IFDIR,
-           "keys": stat.S_IFDIR, "lost": stat.S_IFDIR}
+           "keys": stat.S_IFDIR, "lost": stat.S_IFDIR, "index.new": stat.S_IFDIR,
+           "lost+found": stat.S_IFDIR}
 BELONGS_IN_INDEX = {"data.mdb": stat.S_IFREG, "lock.mdb": stat.S_IFREG}
+BELONGS_IN_KEYS = {"log.key": stat.S_IFREG, "seal.key": stat.S_IFREG, "seal.key.new": stat.S_IFREG}
 INDEX_DIFFERENCES_MAX = 20
 
 
@@ -108,6 +110,9 @@ class Verifier:
             raise CannotCheck("not a store: it has no folder `log`")
         self._check_names(self.store, BELONGS)
         self._check_names(self.store / "index", BELONGS_IN_INDEX)
+        self._check_names(self.store / "index.new", BELONGS_IN_INDEX)
+        self._check_names(self.store / "keys", BELONGS_IN_KEYS)
+        self._check_fsck(self.store / "lost+found")
         names = sorted(entry.name for entry in os.scandir(self.store / "log"))
         good = {name: stat.S_IFREG for name in names
                 if re.fullmatch(r"[0-9]{10}\.seg", name) and int(name[:10]) < 1 << 32}
@@ -119,10 +124,14 @@ class Verifier:
         if not good:
             self._find("segment-missing", EVIDENCE, "there is no segment")
 
+    def _check_fsck(self, folder: Path) -> None:
+        for entry in entries_of(folder):
+            is_fsck = re.fullmatch(r"#[0-9]+", entry.name) is not None
+            self._find("foreign-file", OBSERVATION if is_fsck else EVIDENCE,
+                       f"lost+found/{entry.name} does not belong there")
+
     def _check_names(self, folder: Path, belongs: dict[str, int]) -> None:
-        if folder.is_symlink() or not folder.is_dir():
-            return
-        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        for entry in entries_of(folder):
             mode = entry.stat(follow_symlinks=False).st_mode
             if belongs.get(entry.name) != stat.S_IFMT(mode):
                 name = os.path.relpath(entry.path, self.store)
@@ -299,6 +308,16 @@ def lost_name(seq: int, number: int) -> str:
 
 
 # --- files ---------------------------------------------------------------------------------------
+
+
+def entries_of(folder: Path) -> list[os.DirEntry[str]]:
+    """None if it is no folder, or one that an auditor need not be able to read."""
+    if folder.is_symlink() or not folder.is_dir():
+        return []
+    try:
+        return sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except PermissionError:
+        return []
 
 
 def read_regular(path: Path) -> bytes | None:

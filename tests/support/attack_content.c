@@ -96,7 +96,8 @@ static void log_key_bit(struct attempt *a)
 
 /* --- bytes and files ------------------------------------------------------------------------- */
 
-static void splice_bytes(struct attempt *a, size_t at, size_t size)
+/* The last byte of @text to the end. */
+static void splice_bytes(struct attempt *a, size_t at, size_t size, const char *text)
 {
 	char path[PATH_MAX];
 	size_t old_size;
@@ -107,7 +108,8 @@ static void splice_bytes(struct attempt *a, size_t at, size_t size)
 	grown = malloc(old_size + size);
 	assert_non_null(grown);
 	memcpy(grown, data, at);
-	memset(grown + at, 'x', size);
+	for (size_t i = 0; i < size; i++)
+		grown[at + i] = (uint8_t)text[i < strlen(text) ? i : strlen(text) - 1];
 	memcpy(grown + at + size, data + at, old_size - at);
 	file_write(path, grown, old_size + size);
 	free(grown);
@@ -120,7 +122,19 @@ static void bytes_behind(struct attempt *a)
 
 	attempt_open(a, &x);
 	expect_record(a, x.count);
-	splice_bytes(a, attempt_place(&x, x.count), 1);
+	splice_bytes(a, attempt_place(&x, x.count), 1, "x");
+	intruder_release(&x);
+}
+
+static void half_behind(struct attempt *a)
+{
+	struct intruder x;
+
+	attempt_open(a, &x);
+	a->path = SAMPLE_SEGMENT;
+	a->offset = attempt_place(&x, x.count);
+	a->size = 40;
+	splice_bytes(a, a->offset, a->size, "inkFx");
 	intruder_release(&x);
 }
 
@@ -132,17 +146,27 @@ static void bytes_between(struct attempt *a)
 	attempt_open(a, &x);
 	n = intruder_find_line(&x, SECRET, 0);
 	expect_record(a, n);
-	splice_bytes(a, attempt_place(&x, n), 16);
+	splice_bytes(a, attempt_place(&x, n), 16, "x");
 	intruder_release(&x);
+}
+
+static void put_foreign(struct attempt *a, const char *name)
+{
+	char path[PATH_MAX];
+
+	scratch_path(a->scene->copy, name, path);
+	file_write(path, "x", 1);
+	a->path = name;
 }
 
 static void foreign_file(struct attempt *a)
 {
-	char path[PATH_MAX];
+	put_foreign(a, "log/notes.txt");
+}
 
-	scratch_path(a->scene->copy, "log/notes.txt", path);
-	file_write(path, "x", 1);
-	a->path = "log/notes.txt";
+static void foreign_key(struct attempt *a)
+{
+	put_foreign(a, "keys/evil");
 }
 
 static void rename_in(struct attempt *a, const char *from, const char *to)
@@ -455,6 +479,9 @@ const struct attack attacks_on_content[] = {
 	FOUND(2, "a byte behind the last record", bytes_behind, INK_FIND_SEGMENT_TAIL),
 	FOUND(2, "bytes between two records", bytes_between, INK_FIND_FRAME),
 	FOUND(2, "a foreign file", foreign_file, INK_FIND_FOREIGN_FILE),
+	FOUND(2, "a foreign file among the keys", foreign_key, INK_FIND_FOREIGN_FILE),
+	{ 2, "the beginning of a record behind the closing one: never called closed", FROM_CLOSED,
+	  0, half_behind, END_INTACT, INK_FIND_TORN_TAIL },
 	FOUND(2, "a pipe where a file belongs", pipe_for_file, INK_FIND_FOREIGN_FILE),
 	FOUND(2, "a segment renamed", segment_renamed, INK_FIND_SEGMENT_MISSING),
 	FOUND(2, "a segment doubled", segment_doubled, INK_FIND_SEGMENT_HEADER),

@@ -9,7 +9,7 @@
 #include "frame.h"
 #include "scratch.h"
 
-enum { SEAL_OFF_EPOCH = 0, SEAL_OFF_REASON = 4, SEAL_OFF_TREE = 8, SEAL_OFF_NEXT = 56 };
+enum { SEAL_OFF_EPOCH = 0, SEAL_OFF_TREE = 8, SEAL_OFF_NEXT = 56 };
 
 /* --- with the keys that were found ----------------------------------------------------------- */
 
@@ -86,21 +86,8 @@ static void genesis_forged(struct attempt *a)
 /* With the log key: all behind the first session cut off, and a REKEY to a key of one's own in its place. */
 static void put_rekey(struct intruder *x, const uint8_t *log_secret)
 {
-	uint8_t public_key[INK_KEY_SIZE], secret[64], *body;
-	size_t n = intruder_find(x, INK_UNMOUNT, 0) + 1;
-
-	crypto_sign_keypair(public_key, secret);
-	intruder_cut(x, n + 1);
-	intruder_insert(x, n + 1, x, n);
-	intruder_header(x, n + 1)[HEADER_OFF_KIND] = INK_REKEY;
-	body = intruder_body(x, n + 1);
-	be32_store(body, be32_load(body) + 1);
-	body[SEAL_OFF_REASON] = INK_SEAL_REKEY;
-	memcpy(body + SEAL_OFF_NEXT, public_key, INK_KEY_SIZE);
-	intruder_forge(x, n + 1, INTRUDER_SIGNS_NOTHING);
-	intruder_sign(x, n + 1, 0, log_secret, NULL);
-	intruder_sign(x, n + 1, 1, secret, NULL);
-	intruder_hash(x, n + 1);
+	intruder_cut(x, intruder_find(x, INK_UNMOUNT, 0) + 2);
+	intruder_rekey(x, log_secret);
 }
 
 static void rekey_with_the_log_key(struct attempt *a)

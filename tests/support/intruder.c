@@ -17,6 +17,7 @@ enum {
 	SEAL_KEY_OFF_EPOCH = 12,
 	SEAL_KEY_OFF_COUNT = 16,
 	SEAL_KEY_OFF_SEED = 48,
+	SEAL_OFF_REASON = 4,
 	SEAL_OFF_TREE = 8,
 	SEAL_OFF_ROOT = 16,
 	SEAL_OFF_NEXT = 56,
@@ -222,6 +223,11 @@ void intruder_insert(struct intruder *x, size_t at, const struct intruder *from,
 	free(frame);
 }
 
+void intruder_add(struct intruder *x, const uint8_t *frame, size_t size)
+{
+	put_record(x, x->count, frame, size, x->records[x->count - 1].segment);
+}
+
 void intruder_swap(struct intruder *x, size_t a, size_t b)
 {
 	struct intruder_record kept = x->records[a];
@@ -349,6 +355,28 @@ void intruder_forge(struct intruder *x, size_t from, enum intruder_signs signs)
 		merkle_append(&tree, leaf);
 	}
 	free(counts);
+}
+
+void intruder_rekey(struct intruder *x, const uint8_t *log_secret)
+{
+	uint8_t public_key[INK_KEY_SIZE], secret[64], *body;
+	size_t n = x->count;
+	uint32_t epoch = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (intruder_kind(x, i) == INK_EPOCH || intruder_kind(x, i) == INK_REKEY)
+			epoch = be32_load(intruder_body(x, i));
+	crypto_sign_keypair(public_key, secret);
+	intruder_insert(x, n, x, intruder_find(x, INK_EPOCH, 0));
+	intruder_header(x, n)[HEADER_OFF_KIND] = INK_REKEY;
+	body = intruder_body(x, n);
+	be32_store(body, epoch + 1);
+	body[SEAL_OFF_REASON] = INK_SEAL_REKEY;
+	memcpy(body + SEAL_OFF_NEXT, public_key, INK_KEY_SIZE);
+	intruder_forge(x, n, INTRUDER_SIGNS_NOTHING);
+	intruder_sign(x, n, 0, log_secret, NULL);
+	intruder_sign(x, n, 1, secret, NULL);
+	intruder_hash(x, n);
 }
 
 /* --- writing --------------------------------------------------------------------------------- */

@@ -56,6 +56,10 @@ void intruder_remove(struct intruder *x, size_t n);
 void intruder_cut(struct intruder *x, size_t count);
 /* Record @n of @from comes to stand before record @at. */
 void intruder_insert(struct intruder *x, size_t at, const struct intruder *from, size_t n);
+/* A frame of one's own behind the last. */
+void intruder_add(struct intruder *x, const uint8_t *frame, size_t size);
+/* Behind the last record a REKEY to a key of one's own, signed with @log_secret. */
+void intruder_rekey(struct intruder *x, const uint8_t *log_secret);
 void intruder_swap(struct intruder *x, size_t a, size_t b);
 /* Sign record @n with this secret as signature number @which, under @domain or its own (NULL). */
 void intruder_sign(struct intruder *x, size_t n, unsigned which, const uint8_t *secret,

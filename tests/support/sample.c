@@ -161,7 +161,8 @@ static void on_finding(void *ctx, const struct ink_finding *finding)
 	if (!verdict)
 		return;
 	if (finding->severity == INK_OBSERVATION) {
-		verdict->notes[finding->code]++;
+		if (verdict->notes[finding->code]++ == 0 && verdict->evidence[finding->code] == 0)
+			keep_place(&verdict->found[finding->code], finding);
 		return;
 	}
 	if (verdict->evidence[finding->code]++ == 0)

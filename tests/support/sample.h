@@ -27,8 +27,8 @@ struct verdict {
 	enum ink_err err;
 	struct ink_error error;
 	struct ink_verify_result result;
-	unsigned evidence[INK_FIND_CHECKPOINT_FORK + 1];
-	unsigned notes[INK_FIND_CHECKPOINT_FORK + 1];
+	unsigned evidence[INK_FIND_CHECKPOINT_WEAK + 1];
+	unsigned notes[INK_FIND_CHECKPOINT_WEAK + 1];
 	char first[512]; /* the first piece of evidence */
 	char path[512];  /* of it, where it has one; so the rest */
 	uint64_t offset, size;
@@ -36,7 +36,8 @@ struct verdict {
 		bool has_record;
 		uint64_t seq, offset, size;
 		char path[96];
-	} found[INK_FIND_CHECKPOINT_FORK + 1]; /* the first piece of evidence of each code */
+	} found[INK_FIND_CHECKPOINT_WEAK +
+		1]; /* the first piece of evidence of each code, else the first observation */
 };
 
 /* Verified with one thread and with three, which must agree (INKFS_TEST_ONE_THREAD: not asked); @options without callbacks. */

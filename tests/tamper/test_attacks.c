@@ -15,8 +15,9 @@
 #include "scratch.h"
 #include "trial.h"
 
-static const struct attack *const tables[] = { attacks_on_content, attacks_on_index,
-					       attacks_on_ends, attacks_on_keys, no_attacks };
+static const struct attack *const tables[] = { attacks_on_content, attacks_by_erasing,
+					       attacks_on_index,   attacks_on_ends,
+					       attacks_on_keys,    no_attacks };
 
 static struct scene scene;
 static bool is_through_mount;
@@ -87,7 +88,8 @@ static bool is_as_expected(const struct attack *attack, const struct attempt *a,
 		return !v->result.is_intact && v->evidence[attack->code] > 0 &&
 		       is_at_its_place(a, &v->found[attack->code]);
 	return v->result.is_intact && (attack->end == END_INTACT || v->result.is_closed) &&
-	       (!attack->code || v->notes[attack->code] > 0);
+	       (!attack->code ||
+		(v->notes[attack->code] > 0 && is_at_its_place(a, &v->found[attack->code])));
 }
 
 static void put_failure(const struct attack *attack, const struct attempt *a,

@@ -299,14 +299,14 @@ static void progress_grows_up_to_the_size_of_the_log(void **state)
 static void every_finding_has_a_name_of_its_own(void **state)
 {
 	(void)state;
-	for (int a = INK_FIND_FOREIGN_FILE; a <= INK_FIND_CHECKPOINT_FORK; a++) {
+	for (int a = INK_FIND_FOREIGN_FILE; a <= INK_FIND_CHECKPOINT_WEAK; a++) {
 		assert_non_null(ink_finding_name((enum ink_finding_code)a));
 		for (int b = INK_FIND_FOREIGN_FILE; b < a; b++)
 			assert_string_not_equal(ink_finding_name((enum ink_finding_code)a),
 						ink_finding_name((enum ink_finding_code)b));
 	}
 	assert_null(ink_finding_name((enum ink_finding_code)0));
-	assert_null(ink_finding_name((enum ink_finding_code)(INK_FIND_CHECKPOINT_FORK + 1)));
+	assert_null(ink_finding_name((enum ink_finding_code)(INK_FIND_CHECKPOINT_WEAK + 1)));
 }
 
 int main(void)
