@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.."
 layers=(
 	"0 bytes format error"
 	"1 io hash overlay record body=record"
-	"2 frame merkle vkey lmdb_read"
+	"2 block frame merkle vkey lmdb_read"
 	"3 segment key index lost note proof succession"
 	"4 log catalog walk seal tlog"
 	"5 identity recover verify query reader tree"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Head, leaves, tiles and the inode cache; catalog_apply.c has what each kind of record does. */
+/* Head and the inode cache; catalog_leaves.c has leaves, blocks and tiles, catalog_apply.c what each kind of record does. */
 #include "catalog_private.h"
 
 #include <assert.h>
@@ -28,6 +28,13 @@ size_t key_name(uint64_t parent, struct ink_str name, uint8_t *ret_key)
 	be64_store(ret_key, parent);
 	memcpy(ret_key + 8, name.data, name.size);
 	return 8 + name.size;
+}
+
+size_t key_tile(unsigned level, uint64_t n, uint8_t *ret_key)
+{
+	ret_key[0] = (uint8_t)level;
+	be64_store(ret_key + 1, n);
+	return 9;
 }
 
 static size_t head_encode(const struct head *head, uint8_t *bytes)
@@ -150,58 +157,6 @@ static enum ink_err inode_decode(const uint8_t *bytes, size_t size, struct inode
 	return get_is_done(&get) ? INK_OK : INK_ERR_DAMAGED;
 }
 
-static enum ink_err load_leaves(struct catalog *catalog)
-{
-	unsigned count = catalog->head.record_count % TILE_WIDTH;
-	const uint8_t *value;
-	enum ink_err err;
-	uint8_t key[8];
-	size_t size;
-
-	if (count == 0)
-		return INK_OK;
-	err = index_get(catalog->index, DB_LEAVES, key,
-			key_u64(catalog->head.record_count / TILE_WIDTH, key), &value, &size);
-	if (err != INK_OK || size != (size_t)count * LEAF_ENTRY_SIZE)
-		return err == INK_ERR_IO ? err : INK_ERR_DAMAGED;
-	memcpy(catalog->leaves, value, (size_t)count * INK_HASH_SIZE);
-	for (unsigned i = 0; i < count; i++)
-		catalog->places[i] =
-			be64_load(value + (size_t)count * INK_HASH_SIZE + (size_t)i * 8);
-	return INK_OK;
-}
-
-size_t key_tile(unsigned level, uint64_t n, uint8_t *ret_key)
-{
-	ret_key[0] = (uint8_t)level;
-	be64_store(ret_key + 1, n);
-	return 9;
-}
-
-static enum ink_err load_tiles(struct catalog *catalog)
-{
-	uint64_t count = catalog->head.record_count / TILE_WIDTH;
-
-	for (unsigned level = 1; level < TILE_LEVEL_MAX && count > 0;
-	     level++, count /= TILE_WIDTH) {
-		struct tile *tile = &catalog->tiles[level];
-		const uint8_t *value;
-		enum ink_err err;
-		uint8_t key[9];
-		size_t size, width = (size_t)(count % TILE_WIDTH) * INK_HASH_SIZE;
-
-		tile->count = count;
-		if (width == 0)
-			continue;
-		err = index_get(catalog->index, DB_TILES, key,
-				key_tile(level, count / TILE_WIDTH, key), &value, &size);
-		if (err != INK_OK || size != width)
-			return err == INK_ERR_IO ? err : INK_ERR_DAMAGED;
-		memcpy(tile->hashes, value, width);
-	}
-	return INK_OK;
-}
-
 static enum ink_err load(struct catalog *catalog)
 {
 	const uint8_t *value;
@@ -214,9 +169,7 @@ static enum ink_err load(struct catalog *catalog)
 	if (err == INK_OK)
 		err = head_decode(value, size, &catalog->head);
 	if (err == INK_OK)
-		err = load_leaves(catalog);
-	if (err == INK_OK)
-		err = load_tiles(catalog);
+		err = leaves_load(catalog);
 	return err;
 }
 
@@ -229,6 +182,7 @@ enum ink_err catalog_open(struct index *index, struct catalog **ret_catalog)
 		return INK_ERR_IO;
 	catalog->index = index;
 	catalog->head.next_inode = FIRST_INODE;
+	block_init(&catalog->block);
 	err = load(catalog);
 	if (err != INK_OK) {
 		catalog_close(catalog);
@@ -326,65 +280,6 @@ size_t catalog_dirty_count(const struct catalog *catalog)
 	return catalog->dirty_count;
 }
 
-static enum ink_err put_leaves(struct catalog *catalog, uint64_t n, unsigned count)
-{
-	uint8_t value[TILE_WIDTH * LEAF_ENTRY_SIZE];
-	uint8_t key[8];
-
-	memcpy(value, catalog->leaves, (size_t)count * INK_HASH_SIZE);
-	for (unsigned i = 0; i < count; i++)
-		be64_store(value + (size_t)count * INK_HASH_SIZE + (size_t)i * 8,
-			   catalog->places[i]);
-	return index_put(catalog->index, DB_LEAVES, key, key_u64(n, key), value,
-			 (size_t)count * LEAF_ENTRY_SIZE);
-}
-
-static enum ink_err put_tile(struct catalog *catalog, unsigned level, uint64_t n, unsigned count)
-{
-	uint8_t key[9];
-
-	return index_put(catalog->index, DB_TILES, key, key_tile(level, n, key),
-			 catalog->tiles[level].hashes, (size_t)count * INK_HASH_SIZE);
-}
-
-/* A tile became full on the level below: its root is one more hash here, and so on upwards. */
-static enum ink_err raise_tiles(struct catalog *catalog)
-{
-	uint8_t hash[INK_HASH_SIZE];
-	enum ink_err err = INK_OK;
-
-	tile_root(catalog->leaves[0], TILE_WIDTH, hash);
-	for (unsigned level = 1; level < TILE_LEVEL_MAX && err == INK_OK; level++) {
-		struct tile *tile = &catalog->tiles[level];
-
-		memcpy(tile->hashes[tile->count % TILE_WIDTH], hash, INK_HASH_SIZE);
-		tile->count++;
-		if (tile->count % TILE_WIDTH != 0)
-			break;
-		err = put_tile(catalog, level, tile->count / TILE_WIDTH - 1, TILE_WIDTH);
-		tile_root(tile->hashes[0], TILE_WIDTH, hash);
-	}
-	return err;
-}
-
-enum ink_err leaf_add(struct catalog *catalog, const uint8_t leaf[static INK_HASH_SIZE],
-		      uint64_t place)
-{
-	struct head *head = &catalog->head;
-	unsigned at = head->record_count % TILE_WIDTH;
-	enum ink_err err;
-
-	memcpy(catalog->leaves[at], leaf, INK_HASH_SIZE);
-	catalog->places[at] = place;
-	memcpy(head->last_leaf, leaf, INK_HASH_SIZE);
-	merkle_append(&head->tree, leaf);
-	head->record_count++;
-	if (at + 1 < TILE_WIDTH)
-		return INK_OK;
-	err = put_leaves(catalog, head->record_count / TILE_WIDTH - 1, TILE_WIDTH);
-	return err == INK_OK ? raise_tiles(catalog) : err;
-}
-
 static enum ink_err flush_inodes(struct catalog *catalog)
 {
 	for (unsigned i = 0; i < INODE_BUCKET_COUNT && catalog->dirty_count > 0; i++)
@@ -418,14 +313,8 @@ enum ink_err catalog_flush(struct catalog *catalog)
 	enum ink_err err = flush_inodes(catalog);
 
 	catalog_shrink(catalog);
-	if (err == INK_OK && count % TILE_WIDTH != 0)
-		err = put_leaves(catalog, count / TILE_WIDTH, count % TILE_WIDTH);
-	for (unsigned level = 1; level < TILE_LEVEL_MAX && err == INK_OK; level++) {
-		uint64_t hashes = catalog->tiles[level].count;
-
-		if (hashes % TILE_WIDTH != 0)
-			err = put_tile(catalog, level, hashes / TILE_WIDTH, hashes % TILE_WIDTH);
-	}
+	if (err == INK_OK)
+		err = leaves_flush(catalog);
 	if (err == INK_OK && count > 0)
 		err = index_put(catalog->index, DB_META, "head", 4, bytes,
 				head_encode(&catalog->head, bytes));
@@ -467,31 +356,6 @@ bool catalog_is_beneath(struct catalog *catalog, uint64_t number, uint64_t ances
 		number = inode->parent;
 	}
 	return true;
-}
-
-enum ink_err catalog_leaf(struct catalog *catalog, uint64_t seq,
-			  uint8_t ret_leaf[static INK_HASH_SIZE], uint64_t *ret_place)
-{
-	uint64_t count = catalog->head.record_count;
-	uint64_t n = seq / TILE_WIDTH, at = seq % TILE_WIDTH, width = TILE_WIDTH;
-	const uint8_t *value;
-	enum ink_err err;
-	uint8_t key[8];
-	size_t size;
-
-	if (seq >= count)
-		return INK_ERR_NOT_FOUND;
-	if (n == count / TILE_WIDTH) {
-		memcpy(ret_leaf, catalog->leaves[at], INK_HASH_SIZE);
-		*ret_place = catalog->places[at];
-		return INK_OK;
-	}
-	err = index_get(catalog->index, DB_LEAVES, key, key_u64(n, key), &value, &size);
-	if (err != INK_OK || size != width * LEAF_ENTRY_SIZE)
-		return err == INK_ERR_IO ? err : INK_ERR_DAMAGED;
-	memcpy(ret_leaf, value + at * INK_HASH_SIZE, INK_HASH_SIZE);
-	*ret_place = be64_load(value + width * INK_HASH_SIZE + at * 8);
-	return INK_OK;
 }
 
 enum ink_err catalog_place(struct catalog *catalog, uint64_t seq, uint64_t *ret_place)

@@ -13,6 +13,7 @@
 #ifndef INK_CATALOG_H
 #define INK_CATALOG_H
 
+#include "block.h"
 #include "index.h"
 #include "merkle.h"
 #include "record.h"
@@ -100,6 +101,10 @@ INK_MUST_CHECK enum ink_err catalog_place(struct catalog *catalog, uint64_t seq,
 INK_MUST_CHECK enum ink_err catalog_leaf(struct catalog *catalog, uint64_t seq,
 					 uint8_t ret_leaf[static INK_HASH_SIZE],
 					 uint64_t *ret_place);
+
+/* Block @n.  INK_ERR_NOT_FOUND: no record of it. */
+INK_MUST_CHECK enum ink_err catalog_block(struct catalog *catalog, uint64_t n,
+					  struct ink_block *ret_block);
 
 /* The tree over the first @size records, from leaves and tiles.  INK_ERR_DAMAGED: they are not there. */
 INK_MUST_CHECK enum ink_err catalog_tree(struct catalog *catalog, uint64_t size,

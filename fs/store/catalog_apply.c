@@ -445,5 +445,6 @@ enum ink_err catalog_apply(struct catalog *catalog, const struct ink_header *hea
 	head->is_closed = header->kind == INK_GENESIS ||
 			  (header->kind == INK_EPOCH && body->seal.reason == INK_SEAL_UNMOUNT &&
 			   head->mount_seq == 0);
+	block_add(&catalog->block, header, body);
 	return leaf_add(catalog, leaf, place);
 }

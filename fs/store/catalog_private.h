@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Shared by catalog.c and catalog_apply.c alone. */
+/* Shared by the catalog*.c files alone. */
 #ifndef INK_CATALOG_PRIVATE_H
 #define INK_CATALOG_PRIVATE_H
 
@@ -24,6 +24,7 @@ struct catalog {
 	struct head head;
 	uint8_t leaves[TILE_WIDTH][INK_HASH_SIZE]; /* the last record_count % 256 */
 	uint64_t places[TILE_WIDTH];
+	struct ink_block block;            /* of the same records */
 	struct tile tiles[TILE_LEVEL_MAX]; /* level 0 is leaves */
 	struct inode *buckets[INODE_BUCKET_COUNT];
 	size_t inode_count;
@@ -35,7 +36,11 @@ INK_MUST_CHECK enum ink_err inode_add(struct catalog *catalog, uint64_t number,
 				      struct inode **ret_inode);
 /* Mark as changed by record @seq. */
 void inode_touch(struct catalog *catalog, struct inode *inode, uint64_t seq);
-/* The next leaf hash and its place. */
+/* What the index holds of the last leaves, block and tiles. */
+INK_MUST_CHECK enum ink_err leaves_load(struct catalog *catalog);
+/* Write the last of each into the index's active overlay. */
+INK_MUST_CHECK enum ink_err leaves_flush(struct catalog *catalog);
+/* The next leaf hash and its place; the block has the record already. */
 INK_MUST_CHECK enum ink_err leaf_add(struct catalog *catalog,
 				     const uint8_t leaf[static INK_HASH_SIZE], uint64_t place);
 

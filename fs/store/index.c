@@ -20,7 +20,7 @@ static const char *const db_names[DB_COUNT] = {
 	[DB_META] = "meta",       [DB_LEAVES] = "leaves", [DB_TILES] = "tiles",
 	[DB_SEALS] = "seals",     [DB_INODES] = "inodes", [DB_NAMES] = "names",
 	[DB_ENTRIES] = "entries", [DB_LINKS] = "links",   [DB_TARGETS] = "targets",
-	[DB_EXTENTS] = "extents", [DB_ACTORS] = "actors",
+	[DB_EXTENTS] = "extents", [DB_ACTORS] = "actors", [DB_BLOCKS] = "blocks",
 };
 
 struct index {

@@ -28,6 +28,7 @@ enum index_db {
 	DB_TARGETS,
 	DB_EXTENTS,
 	DB_ACTORS,
+	DB_BLOCKS,
 	DB_COUNT,
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the index knows of one inode, and of processes, for readers that then look at the records themselves. */
+/* What the index knows of one inode, of processes and of blocks of records, for readers that then look at the records themselves. */
 #include "store_private.h"
 
 static enum ink_err next_link(struct ink_store *store, uint64_t inode, uint64_t cookie,
@@ -67,6 +67,16 @@ enum ink_err ink_each_actor(struct ink_store *store, ink_actor_fn each, void *ct
 		seq++;
 	}
 	return err == INK_ERR_NOT_FOUND ? INK_OK : err;
+}
+
+enum ink_err ink_block(struct ink_store *store, uint64_t n, struct ink_block *ret_block)
+{
+	enum ink_err err;
+
+	pthread_mutex_lock(&store->lock);
+	err = catalog_block(store->catalog, n, ret_block);
+	pthread_mutex_unlock(&store->lock);
+	return err;
 }
 
 enum ink_err ink_run_at(struct ink_store *store, uint64_t inode, uint64_t offset,

@@ -2,7 +2,7 @@
 /*
  * The index, held against the log while the log is walked.
  *
- * What grows with the records (leaves, tiles, seals, actors) is in the order of the log: one cursor each moves
+ * What grows with the records (leaves, tiles, seals, actors, blocks) is in the order of the log: one cursor each moves
  * along, so nothing of it is held in memory.  Extents are looked up when their run begins, the way a reader of the
  * file finds them, and counted.  At exactly the record where the index ends its state is compared with ours.
  */
@@ -27,7 +27,7 @@ enum {
 
 static const char *const vdb_names[VDB_COUNT] = {
 	"meta",    "leaves", "tiles",   "seals",   "inodes", "names",
-	"entries", "links",  "targets", "extents", "actors",
+	"entries", "links",  "targets", "extents", "actors", "blocks",
 };
 
 const char *vdb_name(enum vdb db)
@@ -409,6 +409,34 @@ static enum ink_err step_kind(struct verify *v, const struct ink_record *record,
 	}
 }
 
+/* The block is full, or the index ends in it. */
+static enum ink_err compare_block(struct verify *v, uint64_t seq)
+{
+	struct vindex *index = &v->index;
+	uint8_t key[8], value[BLOCK_VALUE_SIZE];
+
+	block_encode(&index->block, value);
+	be64_store(key, seq / TILE_WIDTH);
+	return expect_next(v, VDB_BLOCKS, seq, key, sizeof(key),
+			   index->is_block_partial ? NULL : value, sizeof(value));
+}
+
+static enum ink_err step_block(struct verify *v, const struct ink_record *record,
+			       const union ink_body *body)
+{
+	struct vindex *index = &v->index;
+	uint64_t seq = record->header.seq;
+
+	if (seq % TILE_WIDTH == 0) {
+		block_init(&index->block);
+		index->is_block_partial = false;
+	}
+	block_add(&index->block, &record->header, body);
+	index->is_block_partial |= !body && record->header.kind == INK_DENIED;
+	return seq % TILE_WIDTH == TILE_WIDTH - 1 || seq + 1 == index->count ? compare_block(v, seq)
+									     : INK_OK;
+}
+
 /* What is left in a database behind its last entry of ours. */
 static enum ink_err expect_end(struct verify *v, enum vdb db)
 {
@@ -450,10 +478,10 @@ static enum ink_err expect_count(struct verify *v, enum vdb db, uint64_t count)
 
 static enum ink_err compare_at_end(struct verify *v)
 {
-	static const enum vdb in_order[] = { VDB_LEAVES, VDB_SEALS, VDB_ACTORS };
+	static const enum vdb in_order[] = { VDB_LEAVES, VDB_SEALS, VDB_ACTORS, VDB_BLOCKS };
 	enum ink_err err = INK_OK;
 
-	for (unsigned i = 0; i < 3 && err == INK_OK; i++)
+	for (unsigned i = 0; i < 4 && err == INK_OK; i++)
 		err = expect_end(v, in_order[i]);
 	for (unsigned level = 1; level < LEVEL_COUNT && err == INK_OK; level++)
 		if (v->index.tile_counts[level] > 0)
@@ -481,6 +509,8 @@ enum ink_err index_step(struct verify *v, const struct ink_record *record,
 		err = step_tiles(v, record->leaf);
 	if (err == INK_OK && !index->is_done)
 		err = step_kind(v, record, body);
+	if (err == INK_OK && !index->is_done)
+		err = step_block(v, record, body);
 	if (err == INK_OK && !index->is_done && v->chain.tree.size == index->count)
 		err = compare_at_end(v);
 	return err;

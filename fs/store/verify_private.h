@@ -18,6 +18,7 @@
 #ifndef INK_VERIFY_PRIVATE_H
 #define INK_VERIFY_PRIVATE_H
 
+#include "block.h"
 #include "inkfs/verify.h"
 #include "lmdb_read.h"
 #include "merkle.h"
@@ -152,6 +153,7 @@ enum vdb {
 	VDB_TARGETS,
 	VDB_EXTENTS,
 	VDB_ACTORS,
+	VDB_BLOCKS,
 	VDB_COUNT,
 };
 
@@ -162,7 +164,9 @@ struct vindex {
 	uint64_t count; /* records that it covers, as its head says */
 	struct lmdb_file file;
 	struct lmdb_cursor cursors[VDB_COUNT];
-	struct lmdb_bytes leaves;                              /* the entry that the walk is in */
+	struct lmdb_bytes leaves; /* the entry that the walk is in */
+	struct ink_block block;   /* of the same records */
+	bool is_block_partial;    /* a body that it needs could not be read */
 	uint8_t tiles[LEVEL_COUNT][TILE_WIDTH][INK_HASH_SIZE]; /* [0]: of leaves */
 	unsigned tile_counts[LEVEL_COUNT];
 	uint64_t tile_numbers[LEVEL_COUNT];

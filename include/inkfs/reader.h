@@ -93,6 +93,32 @@ INK_API INK_MUST_CHECK enum ink_err ink_run_at(struct ink_store *store, uint64_t
 					       uint64_t offset, struct ink_run *ret_run);
 
 /*
+ * What records INK_BLOCK_COUNT n and following hold, up to INK_BLOCK_COUNT of them, as the index says (FORMAT.md 9.3).  Like
+ * all of the index it is nobody's word: it says where reading is in vain, and a verifier holds it against the log.
+ */
+enum { INK_BLOCK_COUNT = 256, INK_BLOCK_MARKS_SIZE = 256 };
+struct ink_block {
+	uint32_t kinds;                      /* bit 1 << kind */
+	int64_t wall_min_ns, wall_max_ns;    /* of its records, both included */
+	uint8_t marks[INK_BLOCK_MARKS_SIZE]; /* for ink_block_has() */
+};
+
+/* INK_ERR_NOT_FOUND: no record of it is there yet. */
+INK_API INK_MUST_CHECK enum ink_err ink_block(struct ink_store *store, uint64_t n,
+					      struct ink_block *ret_block);
+
+/* false: it holds nothing that has this mark.  true: it may. */
+INK_API bool ink_block_has(const struct ink_block *block, uint64_t mark);
+/* A record about this inode, or a refused operation that has it as second. */
+INK_API uint64_t ink_mark_inode(uint64_t inode);
+/* A record of ACTOR, or from CREATE to DENIED, by the process of ACTOR record @seq (0: not known); the ACTOR itself too. */
+INK_API uint64_t ink_mark_actor(uint64_t seq);
+/* The same by its effective user. */
+INK_API uint64_t ink_mark_uid(uint32_t uid);
+/* A refused operation that has @name, and @folder as its inode or second inode. */
+INK_API uint64_t ink_mark_refused_name(uint64_t folder, struct ink_str name);
+
+/*
  * A path of @inode as the names are now, from the root, as "/a/b"; any one of several hard links.
  * "(inode N)" if it has no name.  At most @size bytes with NUL; longer ones are cut at the front ("…/b").
  */

@@ -375,17 +375,19 @@ class Name(NamedTuple):
 class Denied(NamedTuple):
     op: int
     count: int
+    second: int
+    names: tuple[bytes, bytes]
 
 
 def parse_denied(c: Cursor) -> Denied:
     op = c.u16()
     c.zero(2)
     _errno, count, _flags = c.u32(), c.u32(), c.u32()
-    _a, _b, _second = c.u64(), c.u64(), c.u64()
-    _name, _second_name = c.str(), c.str()
+    _a, _b, second = c.u64(), c.u64(), c.u64()
+    names = (c.str(), c.str())
     require(1 <= op <= 13, "DENIED names an unknown operation")
     require(count >= 1, "DENIED stands for nothing")
-    return Denied(op, count)
+    return Denied(op, count, second, names)
 
 
 class Seal(NamedTuple):

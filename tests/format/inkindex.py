@@ -64,6 +64,7 @@ def expected_tables(state: State) -> Tables:
                     for (inode, offset), (place, seq) in state.extents.items()},
         "actors": {be64(seq): be32(actor.pid) + be64(actor.start_time)
                    for seq, actor in state.actors.items() if actor},
+        "blocks": {be64(number): block.value() for number, block in enumerate(state.blocks)},
     }
 
 

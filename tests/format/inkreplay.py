@@ -14,6 +14,7 @@ from typing import Any
 from inkformat import (NAMELESS, REASON_UNMOUNT, ROOT_INODE, SEALS, ZERO_HASH, Actor, Attr, Bad,
                        Genesis, Kind, Lost, Merkle, Mount, Name, Node, Record, Rename, Seal,
                        Unmount, is_signed, parse_body, require, signed_message)
+from inkblock import RECORDS_PER_BLOCK, Block
 from inkkeys import is_origin_of
 
 BEHIND_END = (*SEALS, Kind.RECOVERY)
@@ -54,6 +55,7 @@ class State:
     tree: Merkle = field(default_factory=Merkle)
     leaves: list[bytes] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
     end_place: int = 0
     genesis: Genesis | None = None
     epoch: int = 0
@@ -100,6 +102,9 @@ class Replay:
         state.tree.add(record.leaf)
         state.leaves.append(record.leaf)
         state.places.append(record.place)
+        if record.seq % RECORDS_PER_BLOCK == 0:
+            state.blocks.append(Block())
+        state.blocks[-1].add(record)
         state.end_place = record.end_place
         state.last_kind = record.kind
 

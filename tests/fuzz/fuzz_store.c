@@ -113,7 +113,7 @@ static void require_index(const struct edited *edited, const struct golden *gold
 {
 	static const char *const dbs[] = { "meta",    "leaves",  "tiles",   "seals",
 					   "inodes",  "names",   "entries", "links",
-					   "targets", "extents", "actors" };
+					   "targets", "extents", "actors",  "blocks" };
 	struct lmdb_file a, b;
 	struct mem_io mem;
 

@@ -170,6 +170,30 @@ static void durable_end_back(struct attempt *a)
 	shift(a, "meta", 0, 64, -3);
 }
 
+/* A record that its block does not tell of is one that a search passes over. */
+static void block_without_kind(struct attempt *a)
+{
+	shift(a, "blocks", 0, 0, -(INT64_C(1) << (INK_DENIED + 32)));
+}
+
+static void block_without_mark(struct attempt *a)
+{
+	static uint8_t value[1 << 16];
+	uint8_t key[512];
+	size_t key_size, size, at = 24;
+	struct edit edit;
+
+	edit_begin(a, "blocks", &edit);
+	size = entry(&edit, 0, key, &key_size, value);
+	while (at < size && value[at] == 0)
+		at++;
+	assert_true(at < size);
+	value[at] &= (uint8_t)(value[at] - 1);
+	put(&edit, key, key_size, value, size);
+	edit_end(&edit);
+	a->path = "index/data.mdb";
+}
+
 static void leaf_wrong(struct attempt *a)
 {
 	shift(a, "leaves", 0, 32, 1);
@@ -191,6 +215,8 @@ const struct attack attacks_on_index[] = {
 	FOUND(7, "an entry has no record", entry_without_record),
 	FOUND(7, "a record has no entry", record_without_entry),
 	FOUND(7, "a leaf is another", leaf_wrong),
+	FOUND(7, "a block hides a refusal", block_without_kind),
+	FOUND(7, "a block hides whose a record is", block_without_mark),
 	{ 7, "the index claims more records", FROM_CLOSED, 0, count_ahead, END_FOUND,
 	  INK_FIND_INDEX_AHEAD },
 	FOUND(7, "the durable end moved on", durable_end_ahead),

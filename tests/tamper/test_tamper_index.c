@@ -10,8 +10,10 @@
 #include "sample.h"
 #include "scratch.h"
 
-static const char *const names[] = { "meta",    "leaves", "tiles",   "seals",   "inodes", "names",
-				     "entries", "links",  "targets", "extents", "actors" };
+static const char *const names[] = {
+	"meta",    "leaves", "tiles",   "seals",   "inodes", "names",
+	"entries", "links",  "targets", "extents", "actors", "blocks"
+};
 
 static char dir[PATH_MAX], store[PATH_MAX], copy[PATH_MAX], env_dir[PATH_MAX];
 
