@@ -34,6 +34,7 @@ struct log {
 	struct records records;
 	struct outlet outlet;
 	struct line path, second_path;
+	uint64_t host_seq; /* of the MOUNT that said what stands in the outlet */
 };
 
 static volatile sig_atomic_t is_ending;
@@ -113,10 +114,13 @@ static void put_record(struct log *log, bool has_path)
 
 static void note_host(struct log *log)
 {
-	struct ink_str host = log->records.body->mount.host;
+	const struct records *records = &log->records;
 
+	if (log->host_seq == records->host_seq)
+		return;
+	log->host_seq = records->host_seq;
 	log->outlet.host.size = 0;
-	line_put(&log->outlet.host, host.data, host.size);
+	line_put(&log->outlet.host, records->host.data, records->host.size);
 }
 
 static void take_record(struct log *log)
@@ -125,8 +129,7 @@ static void take_record(struct log *log)
 	const struct ink_header *header = &records->record->header;
 	bool has_path;
 
-	if (header->kind == INK_MOUNT && records->body)
-		note_host(log);
+	note_host(log);
 	if (!filter_has_kind(&log->filter, header->kind) ||
 	    !filter_has_caller(&log->filter, records->replay, header))
 		return;
@@ -149,7 +152,7 @@ static bool is_beyond(const struct log *log)
 	const struct ink_header *header = &log->records.record->header;
 
 	return header->seq >= filter->to_seq ||
-	       (filter->has_until && !log->options.is_scan &&
+	       (filter->has_until && !log->options.is_scan && !records_is_planned(&log->records) &&
 		header->wall_ns - INT64_C(2000000000) > filter->until_ns);
 }
 
@@ -184,6 +187,8 @@ static enum outcome read_on(struct log *log)
 	}
 	if (step == RECORDS_FAILED || !outlet_flush(&log->outlet))
 		return OUTCOME_FAILED;
+	if (step == RECORDS_PAST)
+		return OUTCOME_BEYOND;
 	return step == RECORDS_BAD ? OUTCOME_BAD : OUTCOME_END;
 }
 
@@ -403,8 +408,9 @@ const struct cmd cmd_log = {
 		"  --format F      text; json, an object a line (schema inkfs-log/1, also --json); csv (RFC 4180);\n"
 		"                  ecs (Elastic Common Schema 8.11); ocsf (1.1.0, File System Activity)\n"
 		"  --no-verify     do not hold bodies against their digests\n"
-		"  --scan          read all records and use no index: where the clock was set back, or for who\n"
-		"                  does not believe the index, which nobody has signed\n"
+		"  --scan          read all records and use no index; without it, only those of which the index\n"
+		"                  does not say that no filter wants them: nobody has signed it, 'inkfs verify'\n"
+		"                  holds it against the log\n"
 		"  --color WHEN    text in columns and colours; auto: on a terminal\n"
 		"\n"
 		"example:\n"

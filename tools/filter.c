@@ -192,23 +192,14 @@ bool filter_has_time(const struct filter *filter, const struct ink_header *heade
 	       (!filter->has_until || header->wall_ns <= filter->until_ns);
 }
 
-static bool asks_actor(const struct filter *filter)
+bool filter_asks_actor(const struct filter *filter)
 {
 	return filter->processes.count > 0 || filter->jobs.count > 0;
 }
 
-bool filter_needs_actor(const struct filter *filter)
-{
-	bool takes_unknown = false;
-
-	for (size_t i = 0; i < filter->jobs.count; i++)
-		takes_unknown |= strcmp(filter->jobs.words[i], JOB_NONE) == 0;
-	return filter->processes.count > 0 || (filter->jobs.count > 0 && !takes_unknown);
-}
-
 bool filter_asks_caller(const struct filter *filter)
 {
-	return filter->uid_count > 0 || asks_actor(filter);
+	return filter->uid_count > 0 || filter_asks_actor(filter);
 }
 
 static bool has_uid(const struct filter *filter, uint32_t uid)
@@ -289,8 +280,10 @@ bool filter_has_actor(struct filter *filter, struct replay *replay, uint64_t seq
 	return is_wanted;
 }
 
-static bool has_login(const struct filter *filter, const struct replay_actor *actor)
+bool filter_has_login(const struct filter *filter, struct replay *replay, uint64_t seq)
 {
+	const struct replay_actor *actor = replay_actor(replay, seq);
+
 	return actor && (actor->known & INK_KNOWN_LOGIN) && has_uid(filter, actor->login_uid);
 }
 
@@ -307,7 +300,7 @@ bool filter_has_caller(struct filter *filter, struct replay *replay,
 		return true;
 	if (!has_one)
 		return false;
-	if (!has_uid(filter, header->uid) && !has_login(filter, replay_actor(replay, actor)))
+	if (!has_uid(filter, header->uid) && !filter_has_login(filter, replay, actor))
 		return false;
-	return !asks_actor(filter) || filter_has_actor(filter, replay, actor);
+	return !filter_asks_actor(filter) || filter_has_actor(filter, replay, actor);
 }

@@ -100,10 +100,12 @@ bool filter_has_time(const struct filter *filter, const struct ink_header *heade
 bool filter_has_caller(struct filter *filter, struct replay *replay,
 		       const struct ink_header *header);
 bool filter_has_kind(const struct filter *filter, uint8_t kind);
-/* Is nothing asked for but what processes did for which filter_has_actor()? */
-bool filter_needs_actor(const struct filter *filter);
+/* Is there a condition on the process, so that filter_has_actor() tells? */
+bool filter_asks_actor(const struct filter *filter);
 /* Process and job of the ACTOR record @seq. */
 bool filter_has_actor(struct filter *filter, struct replay *replay, uint64_t seq);
+/* Is it known that one of the users logged in for the process of ACTOR record @seq? */
+bool filter_has_login(const struct filter *filter, struct replay *replay, uint64_t seq);
 /* Is there a condition on who did it? */
 bool filter_asks_caller(const struct filter *filter);
 

@@ -8,18 +8,25 @@
 #ifndef TOOLS_RECORDS_H
 #define TOOLS_RECORDS_H
 
-#include "filter.h"
+#include "plan.h"
 
 struct records {
 	const char *store_path;
 	struct ink_reader *reader;
 	struct ink_store *store; /* NULL: read from the start */
 	struct replay *replay;
+	struct plan plan;
+	bool is_planned;    /* only what the plan wants is read */
+	size_t range_index; /* of the plan, that is being read */
+	uint64_t to_seq;    /* as the filter says */
+	bool is_past;       /* what comes behind the plan is too late */
 	uint64_t next_seq;
 	uint64_t sealed_count; /* of the records read so far, covered by a seal or the genesis */
 	uint64_t first_seq;    /* where reading began */
 	uint64_t damaged_count;
-	char origin[256]; /* as GENESIS says */
+	char origin[256];  /* as GENESIS says */
+	struct line host;  /* as the last MOUNT says, whether or not it is wanted */
+	uint64_t host_seq; /* of that; 0: none */
 	const struct ink_record *record;
 	const union ink_body *body; /* of it; NULL: there is none to read */
 	union ink_body decoded;
@@ -28,13 +35,13 @@ struct records {
 
 struct records_options {
 	bool is_unverified; /* bodies are not held against their digests */
-	bool is_scan;       /* read every record, use no index */
-	bool is_following;  /* it will be read beyond its present end */
+	bool is_scan; /* read every record, use no index; else only those that the filter may want */
+	bool is_following; /* it will be read beyond its present end */
 	bool is_continued; /* stand before record filter->from_seq, whatever else the filter says */
 };
 
 /*
- * Stand before the first record that @filter may want, by its number, its time or the process that did it.  @store_path: borrowed.
+ * Stand before the first record that @filter may want.  @store_path: borrowed.
  * false after having complained; nothing is to be released then.
  */
 bool records_open(struct records *records, const char *store_path, struct filter *filter,
@@ -44,10 +51,13 @@ void records_close(struct records *records);
 enum records_step {
 	RECORDS_RECORD, /* records->record, records->body; the replay stands right before it (an ACTOR is taken in already) */
 	RECORDS_END,
+	RECORDS_PAST,   /* what comes cannot be wanted */
 	RECORDS_BAD,    /* something else lies there; nothing was said yet */
 	RECORDS_FAILED, /* after having complained */
 };
 enum records_step records_next(struct records *records);
+/* Is there a plan for what comes, so that records need not be looked at to see that enough was read? */
+bool records_is_planned(const struct records *records);
 /* Done with this record: the replay takes it in.  false after having complained. */
 bool records_accept(struct records *records);
 

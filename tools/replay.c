@@ -48,6 +48,14 @@ void replay_drop_nodes(struct replay *replay)
 	replay->node_count = replay->node_capacity = 0;
 }
 
+bool replay_forget_names(struct replay *replay)
+{
+	replay_drop_nodes(replay);
+	replay->index_count = 0;
+	replay->changes++;
+	return replay_add_node(replay, false) && replay_add_node(replay, true);
+}
+
 void replay_close(struct replay *replay)
 {
 	if (!replay)

@@ -41,6 +41,8 @@ struct replay_actor {
 struct replay *replay_open(void);
 /* For a log that is read from any record on; @store and @store_path are borrowed.  NULL without memory. */
 struct replay *replay_open_within(struct ink_store *store, const char *store_path);
+/* From now on as if the log had been read from record 0 on and no name had been given: whoever asks gives all of them. */
+INK_MUST_CHECK bool replay_forget_names(struct replay *replay);
 void replay_close(struct replay *replay);
 
 /* Take in one record, in order.  false without memory. */

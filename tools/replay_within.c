@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+/* What was erased cannot be read, and is no fault. */
 static bool read_record(struct replay *replay, uint64_t seq, const struct ink_header **ret_header,
 			union ink_body *ret_body)
 {
@@ -12,11 +13,11 @@ static bool read_record(struct replay *replay, uint64_t seq, const struct ink_he
 
 	if (ink_place(replay->store, seq, &place) != INK_OK ||
 	    ink_reader_seek(replay->reader, place, seq) != INK_OK ||
-	    ink_reader_next(replay->reader, &record) != INK_OK || !record || record->is_erased ||
-	    record->is_damaged ||
+	    ink_reader_next(replay->reader, &record) != INK_OK || !record || record->is_damaged ||
+	    record->is_erased ||
 	    ink_body_decode(record->header.kind, record->body, record->header.body_size,
 			    ret_body) != INK_OK) {
-		replay->has_failed = true;
+		replay->has_failed |= !record || !record->is_erased;
 		return false;
 	}
 	*ret_header = &record->header;
@@ -38,8 +39,10 @@ static bool load_name(void *ctx, uint64_t parent, uint64_t seq)
 	struct ink_str name = { "", 0 };
 	union ink_body body;
 
-	if (!read_record(replay, seq, &header, &body))
+	if (!read_record(replay, seq, &header, &body)) {
+		replay->has_failed = true;
 		return false;
+	}
 	switch (header->kind) {
 	case INK_CREATE:
 	case INK_MKDIR:
@@ -78,10 +81,7 @@ static bool read_from_start(struct replay *replay, uint64_t seq)
 	struct ink_error error;
 	bool is_good;
 
-	replay_drop_nodes(replay);
-	replay->index_count = 0;
-	replay->changes++;
-	if (!replay_add_node(replay, false) || !replay_add_node(replay, true) ||
+	if (!replay_forget_names(replay) ||
 	    ink_reader_open(replay->store_path, &reader, &error) != INK_OK)
 		return false;
 	while ((is_good = ink_reader_next(reader, &record) == INK_OK && record) &&

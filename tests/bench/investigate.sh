@@ -94,11 +94,21 @@ first_row() { # WHAT FILTER…
 }
 first_row "--process (the last of all)" --process needle
 first_row "--job (the last but ten)" --job 101990
+first_row "--path (the last record)" --path /needle.log
 first_row "--since, --path" --since "$newest_time" --path /needle.log
+first_row "--user (the same)" --user 4243
 first_row "--from, --user" --from "$((record_count - 100))" --user 4243
-# The index has no order for these: all is read.
-ms=$(several first_ms "$inkfs" log "$stores/long" --path /needle.log)
-row "log --path alone (the last record), first line" "$ms" ms "< 100" "ms < 100"
+first_row "--kind (the last record but two)" --kind UNMOUNT
+first_row "--kind DENIED --path" --kind DENIED --path /build-000.log
+# All that there is, not the first line alone.
+all_row() { # WHAT FILTER…
+	local ms
+	ms=$(several all_ms "$inkfs" log "$stores/long" "${@:2}")
+	row "log $1" "$ms" ms "" 1
+}
+all_row "--kind DENIED, all of 72" --kind DENIED
+all_row "--job, all of 5,000" --job 101990
+all_row "--path, all of 15,750 amid the log" --path /build-499.log
 ms=$(several all_ms "$inkfs" log "$stores/long" --format json)
 count=$("$inkfs" status "$stores/long" --json | sed -E 's/.*"records":([0-9]+).*/\1/')
 row "log --format json, all" "$((count * 1000 / ms))" records/s ">= 500000" "count * 1000 / ms >= 500000"

@@ -4,6 +4,7 @@
  *
  *   keys=DIR   key files are there
  *   rotate     with the profile rotate, and names that change
+ *   varied=N   with the profile rotate, N records by many processes: names given, changed and taken away, refusals
  *   many=N     N more appends to /many
  *   sealed     each write is signed by itself
  *   hold       when done, print "ready" and stay mounted until stdin ends
@@ -174,6 +175,143 @@ static void fill_many(struct ink_store *store, const struct ink_caller *caller, 
 	}
 }
 
+/* --- a varied history ------------------------------------------------------------------- */
+
+enum {
+	FOLDER_COUNT = 4,
+	FILE_COUNT = 24,
+	ACTOR_EVERY = 150,
+	BUSY_EVERY = 3000,
+	BUSY_COUNT = 200,
+	CHANGE_EVERY = 6
+};
+
+struct varied {
+	struct ink_store *store;
+	struct ink_caller caller;
+	uint64_t folders[FOLDER_COUNT];
+	/* Where each file is; 0: nowhere yet. */
+	struct {
+		uint64_t inode, folder;
+		char name[16];
+	} files[FILE_COUNT];
+	uint64_t random;
+	unsigned actor_count, name_count;
+	unsigned first_name; /* other names in each run */
+};
+
+static unsigned pick(struct varied *v, unsigned count)
+{
+	v->random = v->random * 6364136223846793005U + 1442695040888963407U;
+	return (unsigned)(v->random >> 33) % count;
+}
+
+static void change_actor(struct varied *v)
+{
+	static const char *const comms[] = { "make", "cc", "sh", "logger", "nginx" };
+	unsigned number = v->actor_count++;
+	const char *comm = comms[number % 5];
+	struct ink_body_actor body = { .pid = 2000 + number,
+				       .ppid = 1,
+				       .start_time = number,
+				       .login_uid = 1000 + number % 3,
+				       .known = INK_KNOWN_PROCESS | INK_KNOWN_COMM |
+						(number % 4 ? INK_KNOWN_LOGIN : 0) };
+	char job[16];
+
+	body.comm = (struct ink_str){ comm, (uint32_t)strlen(comm) };
+	if (number % 3 != 0) {
+		body.ci_system = (struct ink_str){ "gitlab-ci", 9 };
+		body.ci_count = 1;
+		body.ci[0].name = (struct ink_str){ "CI_JOB_ID", 9 };
+		body.ci[0].value =
+			(struct ink_str){ job, (uint32_t)snprintf(job, 16, "%u", number) };
+	}
+	v->caller = (struct ink_caller){ .uid = number % 7 ? 1000 + number % 4 : 0, .gid = 100 };
+	must(ink_actor(v->store, v->caller.uid, v->caller.gid, &body, &v->caller.actor), INK_OK,
+	     "actor");
+}
+
+/* What happens to one file is seldom anything but a line more. */
+static void change_file(struct varied *v, unsigned at)
+{
+	uint64_t folder = v->folders[pick(v, FOLDER_COUNT)], inode = v->files[at].inode;
+	char name[16], *old = v->files[at].name;
+	struct ink_setattr change = { .mask = INK_ATTR_MODE, .mode = 0640 };
+	struct ink_attr attr;
+
+	snprintf(name, sizeof(name), "%c%u.log", 'a' + (int)pick(v, 4),
+		 v->first_name + v->name_count++);
+	switch (inode == 0 ? 0 : pick(v, 8)) {
+	case 0:
+		v->files[at].inode = make(v->store, &v->caller, folder, name, S_IFREG | 0644, NULL);
+		v->files[at].folder = folder;
+		strcpy(old, name);
+		break;
+	case 1:
+		if (ink_rename(v->store, &v->caller, v->files[at].folder, old, folder, name, 0) !=
+		    INK_OK)
+			break;
+		v->files[at].folder = folder;
+		strcpy(old, name);
+		break;
+	case 2:
+		must(ink_link(v->store, &v->caller, inode, folder, name, &attr), INK_OK, "link");
+		append(v->store, &v->caller, inode, "by two names\n");
+		must(ink_unlink(v->store, &v->caller, folder, name, false), INK_OK, "unlink");
+		break;
+	case 3:
+		must(ink_link(v->store, &v->caller, inode, folder, name, &attr), INK_OK, "link");
+		break;
+	case 4:
+		must(ink_setattr(v->store, &v->caller, inode, &change, &attr), INK_OK, "setattr");
+		break;
+	case 5:
+		must(ink_truncate(v->store, &v->caller, inode, 0), INK_ERR_DENIED, "truncate");
+		break;
+	case 6:
+		make(v->store, &v->caller, folder, name, S_IFDIR | 0755, NULL);
+		must(ink_unlink(v->store, &v->caller, folder, name, true), INK_OK, "rmdir");
+		break;
+	default:
+		make(v->store, &v->caller, folder, name, S_IFLNK | 0777, old);
+		/* Done or refused, as the rotation of logs has it: both are records. */
+		(void)!ink_rename(v->store, &v->caller, folder, name, INK_ROOT_INODE, name, 0);
+		break;
+	}
+}
+
+static void fill_varied(struct ink_store *store, long count)
+{
+	struct varied v = { .store = store,
+			    .random = (uint64_t)count,
+			    .first_name = (unsigned)count };
+	struct ink_attr attr;
+	char line[64];
+
+	change_actor(&v);
+	v.folders[0] = INK_ROOT_INODE;
+	for (unsigned i = 1; i < FOLDER_COUNT; i++) {
+		snprintf(line, sizeof(line), "folder%u", i);
+		v.folders[i] = ink_lookup(store, v.folders[i / 2], line, &attr) == INK_OK
+				       ? attr.inode
+				       : make(store, &v.caller, v.folders[i / 2], line,
+					      S_IFDIR | 0755, NULL);
+	}
+	for (long i = 0; i < count; i++) {
+		/* Few files at a time, and names that change at times. */
+		unsigned at = (unsigned)(i * FILE_COUNT / count + pick(&v, 2)) % FILE_COUNT;
+
+		if (i % ACTOR_EVERY == ACTOR_EVERY - 1)
+			change_actor(&v);
+		if (v.files[at].inode == 0 ||
+		    (i % BUSY_EVERY < BUSY_COUNT && pick(&v, CHANGE_EVERY) == 0))
+			change_file(&v, at);
+		snprintf(line, sizeof(line), "line %ld\n", i);
+		append(store, &v.caller, v.files[at].inode, line);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct ink_options options = { .mount_point = "/mnt/log", .mount_options = "rw" };
@@ -181,7 +319,7 @@ int main(int argc, char **argv)
 	struct ink_error error = { 0 };
 	struct ink_caller caller;
 	bool is_held = false, is_unclean = false, has_pieces = false, keeps_names = false;
-	long many_count = 0;
+	long many_count = 0, varied_count = 0;
 
 	if (argc < 2)
 		return 1;
@@ -190,6 +328,8 @@ int main(int argc, char **argv)
 			options.keys_dir = argv[i] + 5;
 		else if (strcmp(argv[i], "rotate") == 0)
 			options.profile = INK_PROFILE_ROTATE;
+		else if (strncmp(argv[i], "varied=", 7) == 0)
+			varied_count = strtol(argv[i] + 7, NULL, 10);
 		else if (strncmp(argv[i], "many=", 5) == 0)
 			many_count = strtol(argv[i] + 5, NULL, 10);
 		else if (strcmp(argv[i], "sealed") == 0)
@@ -205,12 +345,16 @@ int main(int argc, char **argv)
 		else
 			return 1;
 	}
+	if (varied_count > 0)
+		options.profile = INK_PROFILE_ROTATE;
 	if (ink_store_open(argv[1], &options, &store, &error) != INK_OK) {
 		fprintf(stderr, "%s\n", error.text);
 		return 77;
 	}
 	caller = make_actor(store);
-	if (options.profile == INK_PROFILE_ROTATE)
+	if (varied_count > 0)
+		fill_varied(store, varied_count);
+	else if (options.profile == INK_PROFILE_ROTATE)
 		fill_rotated(store, &caller);
 	else if (keeps_names)
 		fill_kept_names(store, &caller);
