@@ -153,26 +153,26 @@ uint8_t *lmdb_image_find(uint8_t *data, enum lmdb_place place)
 	uint8_t *meta = meta_of(data, true), *node;
 
 	switch (place) {
-	case META: return meta;
-	case OLD_META: return meta_of(data, false);
-	case MAIN: return meta + META_OFF_MAIN_DB;
-	case FREE: return meta + META_OFF_FREE_DB;
-	case D0: return db_of(data, 0);
-	case D2: return db_of(data, 2);
-	case MAIN_NODE: return lmdb_image_node(root_of(data, meta + META_OFF_MAIN_DB), 0);
-	case BRANCH: return root_of(data, db_of(data, 0));
-	case BRANCH_NODE: return lmdb_image_node(lmdb_image_find(data, BRANCH), 1);
-	case LEAF: return leaf_of(data);
-	case LEAF_NODE: return lmdb_image_node(leaf_of(data), 0);
-	case LEAF_SECOND: return lmdb_image_node(leaf_of(data), 1);
-	case LEAF_LAST: return lmdb_image_node(leaf_of(data), count_of(leaf_of(data)) - 1);
-	case SMALL: return root_of(data, db_of(data, 1));
-	case SMALL_NODE: return lmdb_image_node(lmdb_image_find(data, SMALL), 0);
-	case BIG_NODE: return lmdb_image_node(lmdb_image_find(data, SMALL), 1);
-	case BIG: return page_of(data, le64(value_of(lmdb_image_find(data, BIG_NODE))));
-	case FREE_LEAF: return root_of(data, meta + META_OFF_FREE_DB);
-	case FREE_NODE: return last_free(data);
-	case FREE_LIST:
+	case LMDB_META: return meta;
+	case LMDB_OLD_META: return meta_of(data, false);
+	case LMDB_MAIN: return meta + META_OFF_MAIN_DB;
+	case LMDB_FREE: return meta + META_OFF_FREE_DB;
+	case LMDB_D0: return db_of(data, 0);
+	case LMDB_D2: return db_of(data, 2);
+	case LMDB_MAIN_NODE: return lmdb_image_node(root_of(data, meta + META_OFF_MAIN_DB), 0);
+	case LMDB_BRANCH: return root_of(data, db_of(data, 0));
+	case LMDB_BRANCH_NODE: return lmdb_image_node(lmdb_image_find(data, LMDB_BRANCH), 1);
+	case LMDB_LEAF: return leaf_of(data);
+	case LMDB_LEAF_NODE: return lmdb_image_node(leaf_of(data), 0);
+	case LMDB_LEAF_SECOND: return lmdb_image_node(leaf_of(data), 1);
+	case LMDB_LEAF_LAST: return lmdb_image_node(leaf_of(data), count_of(leaf_of(data)) - 1);
+	case LMDB_SMALL: return root_of(data, db_of(data, 1));
+	case LMDB_SMALL_NODE: return lmdb_image_node(lmdb_image_find(data, LMDB_SMALL), 0);
+	case LMDB_BIG_NODE: return lmdb_image_node(lmdb_image_find(data, LMDB_SMALL), 1);
+	case LMDB_BIG: return page_of(data, le64(value_of(lmdb_image_find(data, LMDB_BIG_NODE))));
+	case LMDB_FREE_LEAF: return root_of(data, meta + META_OFF_FREE_DB);
+	case LMDB_FREE_NODE: return last_free(data);
+	case LMDB_FREE_LIST:
 		node = last_free(data);
 		return le16(node + 4) & F_BIGDATA ? page_of(data, le64(value_of(node)))
 						  : value_of(node);

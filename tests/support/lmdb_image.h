@@ -16,26 +16,26 @@ enum lmdb_image {
 };
 
 enum lmdb_place {
-	META, /* the page of the newest snapshot */
-	OLD_META,
-	MAIN, /* descriptor of the list of databases */
-	FREE, /* of the free list */
-	D0,   /* and of those in it */
-	D2,
-	MAIN_NODE,   /* the first one on its only page */
-	BRANCH,      /* root of d0 */
-	BRANCH_NODE, /* its second node */
-	LEAF,        /* the first of d0, and some of its nodes, in the order of keys */
-	LEAF_NODE,
-	LEAF_SECOND,
-	LEAF_LAST,
-	SMALL, /* the only page of d1 */
-	SMALL_NODE,
-	BIG_NODE,
-	BIG,       /* first page of its value */
-	FREE_LEAF, /* the last of the free list, and its last node */
-	FREE_NODE,
-	FREE_LIST, /* the value of that */
+	LMDB_META, /* the page of the newest snapshot */
+	LMDB_OLD_META,
+	LMDB_MAIN, /* descriptor of the list of databases */
+	LMDB_FREE, /* of the free list */
+	LMDB_D0,   /* and of those in it */
+	LMDB_D2,
+	LMDB_MAIN_NODE,   /* the first one on its only page */
+	LMDB_BRANCH,      /* root of d0 */
+	LMDB_BRANCH_NODE, /* its second node */
+	LMDB_LEAF,        /* the first of d0, and some of its nodes, in the order of keys */
+	LMDB_LEAF_NODE,
+	LMDB_LEAF_SECOND,
+	LMDB_LEAF_LAST,
+	LMDB_SMALL, /* the only page of d1 */
+	LMDB_SMALL_NODE,
+	LMDB_BIG_NODE,
+	LMDB_BIG,       /* first page of its value */
+	LMDB_FREE_LEAF, /* the last of the free list, and its last node */
+	LMDB_FREE_NODE,
+	LMDB_FREE_LIST, /* the value of that */
 };
 
 /* The same bytes each time but for the process's own; to be freed.  @dir: where a folder may be made for a moment. */

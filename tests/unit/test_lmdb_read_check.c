@@ -123,82 +123,86 @@ struct row {
 };
 
 static const struct row rows[] = {
-	{ "a child that is a meta page", BRANCH_NODE, 0, 4, SET, 1, BOUNDS, BOUNDS },
-	{ "a child behind the end", BRANCH_NODE, 0, 4, SET, 1 << 20, BOUNDS, BOUNDS },
-	{ "a page's number", LEAF, 0, 8, SET, 7777, NUMBER, NUMBER },
-	{ "a page's flags", LEAF, PAGE_OFF_FLAGS, 2, SET, P_LEAF | 16, KIND, KIND },
-	{ "odd space", LEAF, PAGE_OFF_LOWER, 2, ADD, 1, SPACE, SPACE },
-	{ "space that is less than none", LEAF, PAGE_OFF_LOWER, 2, SET, 4000, SPACE, SPACE },
-	{ "space beyond the page", LEAF, PAGE_OFF_UPPER, 2, SET, 4098, SPACE, SPACE },
-	{ "no node", LEAF, PAGE_OFF_LOWER, 2, SET, PAGE_HEADER_SIZE, SPACE, SPACE },
-	{ "a branch of one", BRANCH, PAGE_OFF_LOWER, 2, SET, PAGE_HEADER_SIZE + 2, SPACE, SPACE },
-	{ "an odd node", LEAF, PAGE_HEADER_SIZE, 2, ADD, 1, NODE, KEY },
-	{ "a node in the space", SMALL, PAGE_HEADER_SIZE, 2, SET, 300, NODE, NODE },
-	{ "a node far away", LEAF, PAGE_HEADER_SIZE, 2, SET, 65534, NODE, NODE },
-	{ "a key of 600 bytes", LEAF_LAST, 6, 2, SET, 600, LONG_KEY, KEY },
-	{ "a key beyond the page", LEAF_NODE, 6, 2, SET, 500, NODE, KEY },
-	{ "a value beyond the page", LEAF_NODE, 0, 4, SET, 4000, NODE, VALUE },
-	{ "flags of a node", LEAF_NODE, 4, 2, SET, 8, FLAGS, FLAGS },
-	{ "flags of a database's node", MAIN_NODE, 4, 2, SET, 0, FLAGS, FLAGS },
-	{ "space within the nodes", LEAF, PAGE_OFF_UPPER, 2, ADD, (uint64_t)-8,
+	{ "a child that is a meta page", LMDB_BRANCH_NODE, 0, 4, SET, 1, BOUNDS, BOUNDS },
+	{ "a child behind the end", LMDB_BRANCH_NODE, 0, 4, SET, 1 << 20, BOUNDS, BOUNDS },
+	{ "a page's number", LMDB_LEAF, 0, 8, SET, 7777, NUMBER, NUMBER },
+	{ "a page's flags", LMDB_LEAF, PAGE_OFF_FLAGS, 2, SET, P_LEAF | 16, KIND, KIND },
+	{ "odd space", LMDB_LEAF, PAGE_OFF_LOWER, 2, ADD, 1, SPACE, SPACE },
+	{ "space that is less than none", LMDB_LEAF, PAGE_OFF_LOWER, 2, SET, 4000, SPACE, SPACE },
+	{ "space beyond the page", LMDB_LEAF, PAGE_OFF_UPPER, 2, SET, 4098, SPACE, SPACE },
+	{ "no node", LMDB_LEAF, PAGE_OFF_LOWER, 2, SET, PAGE_HEADER_SIZE, SPACE, SPACE },
+	{ "a branch of one", LMDB_BRANCH, PAGE_OFF_LOWER, 2, SET, PAGE_HEADER_SIZE + 2, SPACE,
+	  SPACE },
+	{ "an odd node", LMDB_LEAF, PAGE_HEADER_SIZE, 2, ADD, 1, NODE, KEY },
+	{ "a node in the space", LMDB_SMALL, PAGE_HEADER_SIZE, 2, SET, 300, NODE, NODE },
+	{ "a node far away", LMDB_LEAF, PAGE_HEADER_SIZE, 2, SET, 65534, NODE, NODE },
+	{ "a key of 600 bytes", LMDB_LEAF_LAST, 6, 2, SET, 600, LONG_KEY, KEY },
+	{ "a key beyond the page", LMDB_LEAF_NODE, 6, 2, SET, 500, NODE, KEY },
+	{ "a value beyond the page", LMDB_LEAF_NODE, 0, 4, SET, 4000, NODE, VALUE },
+	{ "flags of a node", LMDB_LEAF_NODE, 4, 2, SET, 8, FLAGS, FLAGS },
+	{ "flags of a database's node", LMDB_MAIN_NODE, 4, 2, SET, 0, FLAGS, FLAGS },
+	{ "space within the nodes", LMDB_LEAF, PAGE_OFF_UPPER, 2, ADD, (uint64_t)-8,
 	  "a page's nodes do not fill their space", NULL },
-	{ "a key before its neighbour", LEAF_SECOND, NODE_HEADER_SIZE + 4, 1, SET, '/', ORDER,
+	{ "a key before its neighbour", LMDB_LEAF_SECOND, NODE_HEADER_SIZE + 4, 1, SET, '/', ORDER,
 	  ORDER },
-	{ "a key behind the next page's", LEAF_LAST, NODE_HEADER_SIZE, 1, SET, 'z', ORDER, ORDER },
-	{ "a branch's key before its neighbour's keys", BRANCH_NODE, NODE_HEADER_SIZE + 3, 1, SET,
-	  '0', ORDER, ORDER },
-	{ "a branch's key behind its own", BRANCH_NODE, NODE_HEADER_SIZE + 4, 1, SET, '~', ORDER,
+	{ "a key behind the next page's", LMDB_LEAF_LAST, NODE_HEADER_SIZE, 1, SET, 'z', ORDER,
 	  ORDER },
-	{ "a small value on pages of its own", SMALL_NODE, 4, 2, SET, F_BIGDATA,
+	{ "a branch's key before its neighbour's keys", LMDB_BRANCH_NODE, NODE_HEADER_SIZE + 3, 1,
+	  SET, '0', ORDER, ORDER },
+	{ "a branch's key behind its own", LMDB_BRANCH_NODE, NODE_HEADER_SIZE + 4, 1, SET, '~',
+	  ORDER, ORDER },
+	{ "a small value on pages of its own", LMDB_SMALL_NODE, 4, 2, SET, F_BIGDATA,
 	  "a value lies where LMDB would not put it", BIG_BOUNDS },
-	{ "a value of a gibibyte", BIG_NODE, 0, 4, SET, 1 << 30, BOUNDS,
+	{ "a value of a gibibyte", LMDB_BIG_NODE, 0, 4, SET, 1 << 30, BOUNDS,
 	  "a value larger than any of ours" },
-	{ "a value of a mebibyte", BIG_NODE, 0, 4, SET, 1 << 20, BOUNDS, BIG_BOUNDS },
-	{ "a value on a meta page", BIG_NODE, NODE_HEADER_SIZE + 5, 8, SET, 1, BOUNDS, BIG_BOUNDS },
-	{ "a value behind the end", BIG_NODE, NODE_HEADER_SIZE + 5, 8, SET, 1 << 20, BOUNDS,
+	{ "a value of a mebibyte", LMDB_BIG_NODE, 0, 4, SET, 1 << 20, BOUNDS, BIG_BOUNDS },
+	{ "a value on a meta page", LMDB_BIG_NODE, NODE_HEADER_SIZE + 5, 8, SET, 1, BOUNDS,
 	  BIG_BOUNDS },
-	{ "the number of a value's page", BIG, 0, 8, ADD, 1, NULL, BIG_SAYS },
-	{ "the flags of a value's page", BIG, PAGE_OFF_FLAGS, 2, SET, P_LEAF, NULL, BIG_SAYS },
-	{ "too few pages of a value", BIG, PAGE_OFF_PAGES, 4, SET, 1, NULL, BIG_SAYS },
-	{ "too many pages of a value", BIG, PAGE_OFF_PAGES, 4, SET, 1 << 20, NULL, BIG_SAYS },
-	{ "a short descriptor", MAIN_NODE, 0, 4, SET, DB_SIZE - 1, DB_DESCRIPTOR, DB_DESCRIPTOR },
-	{ "flags of a database", D0, 4, 2, SET, 4, DB_FLAGS, DB_FLAGS },
-	{ "flags of the list", MAIN, 4, 2, SET, 4, DB_FLAGS, DB_FLAGS },
-	{ "a page size in a descriptor", D0, 0, 4, SET, LMDB_PAGE_SIZE, DB_FLAGS, NULL },
-	{ "flags of the free list", FREE, 4, 2, SET, 0, DB_FLAGS, NULL },
-	{ "depth of nothing", D2, 6, 2, SET, 1, DB_EMPTY, DB_EMPTY },
-	{ "branches of nothing", D2, 8, 8, SET, 1, DB_EMPTY, DB_EMPTY },
-	{ "leaves of nothing", D2, 16, 8, SET, 1, DB_EMPTY, DB_EMPTY },
-	{ "values of nothing", D2, 24, 8, SET, 1, DB_EMPTY, DB_EMPTY },
-	{ "entries of nothing", D2, 32, 8, SET, 1, DB_EMPTY, DB_EMPTY },
-	{ "no depth", D0, 6, 2, SET, 0, DB_DEPTH, DB_DEPTH },
-	{ "too much depth", D0, 6, 2, SET, LMDB_DEPTH_MAX + 1, DB_DEPTH, DB_DEPTH },
-	{ "the count of branches", D0, 8, 8, ADD, 1, DB_COUNTS, DB_COUNTS },
-	{ "the count of leaves", D0, 16, 8, ADD, 1, DB_COUNTS, DB_COUNTS },
-	{ "the count of pages of values", D0, 24, 8, ADD, 1, DB_COUNTS, DB_COUNTS },
-	{ "the count of entries", D0, 32, 8, ADD, 1, DB_COUNTS, DB_COUNTS },
-	{ "a free list's key of seven bytes", FREE_NODE, 6, 2, SET, 7,
+	{ "a value behind the end", LMDB_BIG_NODE, NODE_HEADER_SIZE + 5, 8, SET, 1 << 20, BOUNDS,
+	  BIG_BOUNDS },
+	{ "the number of a value's page", LMDB_BIG, 0, 8, ADD, 1, NULL, BIG_SAYS },
+	{ "the flags of a value's page", LMDB_BIG, PAGE_OFF_FLAGS, 2, SET, P_LEAF, NULL, BIG_SAYS },
+	{ "too few pages of a value", LMDB_BIG, PAGE_OFF_PAGES, 4, SET, 1, NULL, BIG_SAYS },
+	{ "too many pages of a value", LMDB_BIG, PAGE_OFF_PAGES, 4, SET, 1 << 20, NULL, BIG_SAYS },
+	{ "a short descriptor", LMDB_MAIN_NODE, 0, 4, SET, DB_SIZE - 1, DB_DESCRIPTOR,
+	  DB_DESCRIPTOR },
+	{ "flags of a database", LMDB_D0, 4, 2, SET, 4, DB_FLAGS, DB_FLAGS },
+	{ "flags of the list", LMDB_MAIN, 4, 2, SET, 4, DB_FLAGS, DB_FLAGS },
+	{ "a page size in a descriptor", LMDB_D0, 0, 4, SET, LMDB_PAGE_SIZE, DB_FLAGS, NULL },
+	{ "flags of the free list", LMDB_FREE, 4, 2, SET, 0, DB_FLAGS, NULL },
+	{ "depth of nothing", LMDB_D2, 6, 2, SET, 1, DB_EMPTY, DB_EMPTY },
+	{ "branches of nothing", LMDB_D2, 8, 8, SET, 1, DB_EMPTY, DB_EMPTY },
+	{ "leaves of nothing", LMDB_D2, 16, 8, SET, 1, DB_EMPTY, DB_EMPTY },
+	{ "values of nothing", LMDB_D2, 24, 8, SET, 1, DB_EMPTY, DB_EMPTY },
+	{ "entries of nothing", LMDB_D2, 32, 8, SET, 1, DB_EMPTY, DB_EMPTY },
+	{ "no depth", LMDB_D0, 6, 2, SET, 0, DB_DEPTH, DB_DEPTH },
+	{ "too much depth", LMDB_D0, 6, 2, SET, LMDB_DEPTH_MAX + 1, DB_DEPTH, DB_DEPTH },
+	{ "the count of branches", LMDB_D0, 8, 8, ADD, 1, DB_COUNTS, DB_COUNTS },
+	{ "the count of leaves", LMDB_D0, 16, 8, ADD, 1, DB_COUNTS, DB_COUNTS },
+	{ "the count of pages of values", LMDB_D0, 24, 8, ADD, 1, DB_COUNTS, DB_COUNTS },
+	{ "the count of entries", LMDB_D0, 32, 8, ADD, 1, DB_COUNTS, DB_COUNTS },
+	{ "a free list's key of seven bytes", LMDB_FREE_NODE, 6, 2, SET, 7,
 	  "a key of the free list is no number", NULL },
-	{ "pages that a later commit frees", FREE_NODE, NODE_HEADER_SIZE, 8, ADD, 1 << 20,
+	{ "pages that a later commit frees", LMDB_FREE_NODE, NODE_HEADER_SIZE, 8, ADD, 1 << 20,
 	  "the free list knows of a later commit", NULL },
-	{ "more free pages than there are numbers", FREE_LIST, 0, 8, ADD, 1 << 10, TOO_SHORT,
+	{ "more free pages than there are numbers", LMDB_FREE_LIST, 0, 8, ADD, 1 << 10, TOO_SHORT,
 	  NULL },
-	{ "a meta page's number", META, 0, 8, ADD, 2, NO_META, NO_META },
-	{ "a meta page's flags", META, PAGE_OFF_FLAGS, 2, SET, P_LEAF, NO_META, NO_META },
-	{ "LMDB's magic", META, META_OFF_MAGIC, 4, ADD, 1, NO_MAGIC, NO_MAGIC },
-	{ "LMDB's version", META, META_OFF_VERSION, 4, ADD, 1, NO_MAGIC, NO_MAGIC },
-	{ "LMDB's version in the other one", OLD_META, META_OFF_VERSION, 4, ADD, 1, NO_MAGIC,
+	{ "a meta page's number", LMDB_META, 0, 8, ADD, 2, NO_META, NO_META },
+	{ "a meta page's flags", LMDB_META, PAGE_OFF_FLAGS, 2, SET, P_LEAF, NO_META, NO_META },
+	{ "LMDB's magic", LMDB_META, META_OFF_MAGIC, 4, ADD, 1, NO_MAGIC, NO_MAGIC },
+	{ "LMDB's version", LMDB_META, META_OFF_VERSION, 4, ADD, 1, NO_MAGIC, NO_MAGIC },
+	{ "LMDB's version in the other one", LMDB_OLD_META, META_OFF_VERSION, 4, ADD, 1, NO_MAGIC,
 	  NO_MAGIC },
-	{ "the page size", META, META_OFF_FREE_DB, 4, SET, 8192, "another page size than 4,096",
-	  "another page size than 4,096" },
-	{ "a commit that is missing", META, META_OFF_TXN, 8, ADD, 2,
+	{ "the page size", LMDB_META, META_OFF_FREE_DB, 4, SET, 8192,
+	  "another page size than 4,096", "another page size than 4,096" },
+	{ "a commit that is missing", LMDB_META, META_OFF_TXN, 8, ADD, 2,
 	  "the two meta pages are not of two commits in a row",
 	  "the two meta pages are not of two commits in a row" },
-	{ "pages that are missing", META, META_OFF_LAST_PAGE, 8, ADD, 1 << 20,
+	{ "pages that are missing", LMDB_META, META_OFF_LAST_PAGE, 8, ADD, 1 << 20,
 	  "pages are missing at the end of the file", "pages are missing at the end of the file" },
-	{ "a map of odd size", META, META_OFF_MAP_SIZE, 8, ADD, 1, IMPOSSIBLE, NULL },
-	{ "a map that is too large", META, META_OFF_MAP_SIZE, 8, SET, UINT64_C(1) << 47, IMPOSSIBLE,
-	  NULL },
+	{ "a map of odd size", LMDB_META, META_OFF_MAP_SIZE, 8, ADD, 1, IMPOSSIBLE, NULL },
+	{ "a map that is too large", LMDB_META, META_OFF_MAP_SIZE, 8, SET, UINT64_C(1) << 47,
+	  IMPOSSIBLE, NULL },
 };
 
 static void each_rule_is_held_alone(void **state)
@@ -224,20 +228,20 @@ static void each_rule_is_held_alone(void **state)
 
 static void a_page_with_two_parents(uint8_t *data)
 {
-	le_set(lmdb_image_find(data, BRANCH_NODE), 4,
-	       le32(lmdb_image_node(lmdb_image_find(data, BRANCH), 0)));
+	le_set(lmdb_image_find(data, LMDB_BRANCH_NODE), 4,
+	       le32(lmdb_image_node(lmdb_image_find(data, LMDB_BRANCH), 0)));
 }
 
 static void a_node_twice(uint8_t *data)
 {
-	uint8_t *leaf = lmdb_image_find(data, LEAF);
+	uint8_t *leaf = lmdb_image_find(data, LMDB_LEAF);
 
 	le_set(leaf + PAGE_HEADER_SIZE + 2, 2, le16(leaf + PAGE_HEADER_SIZE));
 }
 
 static void free_pages_upside_down(uint8_t *data)
 {
-	uint8_t *list = lmdb_image_find(data, FREE_LIST);
+	uint8_t *list = lmdb_image_find(data, LMDB_FREE_LIST);
 	uint64_t first = le64(list + 8);
 
 	assert_true(le64(list) >= 2);
@@ -247,15 +251,15 @@ static void free_pages_upside_down(uint8_t *data)
 
 static void a_free_list_of_half_numbers(uint8_t *data)
 {
-	uint8_t *node = lmdb_image_find(data, FREE_NODE);
+	uint8_t *node = lmdb_image_find(data, LMDB_FREE_NODE);
 
 	le_set(node, 4, le32(node) - 1);
-	le_set(lmdb_image_find(data, FREE_LIST), 8, le32(node) / 8 - 1);
+	le_set(lmdb_image_find(data, LMDB_FREE_LIST), 8, le32(node) / 8 - 1);
 }
 
 static void a_free_list_without_a_count(uint8_t *data)
 {
-	uint8_t *page = lmdb_image_find(data, FREE_LEAF), *node = page + LMDB_PAGE_SIZE - 16;
+	uint8_t *page = lmdb_image_find(data, LMDB_FREE_LEAF), *node = page + LMDB_PAGE_SIZE - 16;
 
 	le_set(page + PAGE_OFF_LOWER, 2, PAGE_HEADER_SIZE + 2);
 	le_set(page + PAGE_OFF_UPPER, 2, LMDB_PAGE_SIZE - 16);
@@ -263,13 +267,14 @@ static void a_free_list_without_a_count(uint8_t *data)
 	memset(node, 0, 16);
 	le_set(node + 6, 2, 8);
 	le_set(node + NODE_HEADER_SIZE, 8, 1);
-	le_set(lmdb_image_find(data, FREE) + 32, 8, 1);
+	le_set(lmdb_image_find(data, LMDB_FREE) + 32, 8, 1);
 }
 
 /* LMDB's own numbers of commits are signed. */
 static void a_commit_below_zero(uint8_t *data)
 {
-	uint8_t *metas[] = { lmdb_image_find(data, META), lmdb_image_find(data, OLD_META) };
+	uint8_t *metas[] = { lmdb_image_find(data, LMDB_META),
+			     lmdb_image_find(data, LMDB_OLD_META) };
 
 	for (size_t i = 0; i < 2; i++)
 		le_set(metas[i] + META_OFF_TXN, 8,
@@ -278,7 +283,8 @@ static void a_commit_below_zero(uint8_t *data)
 
 static void metas_in_each_others_place(uint8_t *data)
 {
-	uint8_t *metas[] = { lmdb_image_find(data, META), lmdb_image_find(data, OLD_META) };
+	uint8_t *metas[] = { lmdb_image_find(data, LMDB_META),
+			     lmdb_image_find(data, LMDB_OLD_META) };
 	uint64_t newest = le64(metas[0] + META_OFF_TXN);
 
 	le_set(metas[0] + META_OFF_TXN, 8, newest - 1);
@@ -321,17 +327,18 @@ static void rules_between_numbers_are_held(void **state)
 static void a_long_list_of_free_pages_is_held_too(void **state)
 {
 	static const struct row long_rows[] = {
-		{ "its page", FREE_NODE, NODE_HEADER_SIZE + 8, 8, SET, 1 << 20, BOUNDS, NULL },
-		{ "its page's number", FREE_LIST, 0, 8, ADD, 1, BIG_SAYS, NULL },
-		{ "its page's flags", FREE_LIST, PAGE_OFF_FLAGS, 2, SET, P_LEAF, BIG_SAYS, NULL },
-		{ "its pages", FREE_LIST, PAGE_OFF_PAGES, 4, SET, 0, BIG_SAYS, NULL },
-		{ "its count", FREE_LIST, PAGE_HEADER_SIZE, 8, ADD, 1 << 10, TOO_SHORT, NULL },
-		{ "its second number", FREE_LIST, PAGE_HEADER_SIZE + 16, 8, SET, 1 << 20,
+		{ "its page", LMDB_FREE_NODE, NODE_HEADER_SIZE + 8, 8, SET, 1 << 20, BOUNDS, NULL },
+		{ "its page's number", LMDB_FREE_LIST, 0, 8, ADD, 1, BIG_SAYS, NULL },
+		{ "its page's flags", LMDB_FREE_LIST, PAGE_OFF_FLAGS, 2, SET, P_LEAF, BIG_SAYS,
+		  NULL },
+		{ "its pages", LMDB_FREE_LIST, PAGE_OFF_PAGES, 4, SET, 0, BIG_SAYS, NULL },
+		{ "its count", LMDB_FREE_LIST, PAGE_HEADER_SIZE, 8, ADD, 1 << 10, TOO_SHORT, NULL },
+		{ "its second number", LMDB_FREE_LIST, PAGE_HEADER_SIZE + 16, 8, SET, 1 << 20,
 		  "free pages are out of order", NULL },
 	};
 
 	(void)state;
-	assert_true(le16(lmdb_image_find(freed, FREE_NODE) + 4) == F_BIGDATA);
+	assert_true(le16(lmdb_image_find(freed, LMDB_FREE_NODE) + 4) == F_BIGDATA);
 	file_write(other, freed, freed_size);
 	expect("as it was", "check", NULL, said_by_check());
 	for (size_t i = 0; i < COUNT_OF(long_rows); i++) {
@@ -354,7 +361,7 @@ static void a_value_is_replaced_only_if_its_pages_are_its_own(void **state)
 
 	(void)state;
 	for (unsigned more = 0; more < 2; more++) {
-		uint8_t *pages = lmdb_image_find(image, BIG) + PAGE_OFF_PAGES;
+		uint8_t *pages = lmdb_image_find(image, LMDB_BIG) + PAGE_OFF_PAGES;
 
 		le_set(pages, 4, le32(pages) + more);
 		file_write(other, image, image_size);

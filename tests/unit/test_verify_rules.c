@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stores in which every hash and signature is good and one rule is broken: each with the sentence that says so.  What
+ * only looks strange is said too, and held against nobody.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "check.h"
+#include "craft.h"
+#include "frame.h"
+#include "said.h"
+#include "scratch.h"
+
+static char dir[PATH_MAX], store[PATH_MAX];
+
+static int setup(void **state)
+{
+	(void)state;
+	scratch_dir_in_memory(dir);
+	scratch_path(dir, "store", store);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	tree_remove(dir);
+	return 0;
+}
+
+static struct said said;
+
+static void verify(const struct craft *c)
+{
+	tree_remove(store);
+	craft_save(c, store);
+	said_verify(store, c->vkey, NULL, &said);
+}
+
+/* --- one record in a session ----------------------------------------------------------------- */
+
+#define STR(text)                      \
+	{                              \
+		text, sizeof(text) - 1 \
+	}
+#define FILE_IN(folder, called)                                                          \
+	{                                                                                \
+		.node = {.parent = folder, .mode = S_IFREG | 0644, .name = STR(called) } \
+	}
+#define ACTOR_WITH(...)                           \
+	{                                         \
+		.actor = {.pid = 7, __VA_ARGS__ } \
+	}
+#define SAYS_KNOWN "ACTOR contradicts itself about what is known"
+#define SAYS_INODE "record cannot be about inode"
+#define NO_FOLDER "the folder is not there, or is none"
+#define NO_OBJECT "its object is not there"
+#define TAKEN "the name is taken"
+#define NOT_HELD "the name is not there, or is another object's"
+
+static const struct {
+	const char *what;
+	struct ink_header header;
+	union ink_body body;
+	const char *says; /* NULL: nothing */
+} records[] = {
+	{ "a second file", { .kind = INK_CREATE, .inode = 4 }, FILE_IN(1, "g"), NULL },
+	{ "a file that is nothing",
+	  { .kind = INK_CREATE },
+	  FILE_IN(1, "g"),
+	  "a CREATE " SAYS_INODE },
+	{ "an ACTOR with an inode",
+	  { .kind = INK_ACTOR, .inode = 1 },
+	  ACTOR_WITH(.known = 0),
+	  "a ACTOR " SAYS_INODE },
+	{ "an actor that is none",
+	  { .kind = INK_OPEN, .inode = 3, .actor = 3 },
+	  { .open = { 0 } },
+	  "record 3, named as its actor, is no ACTOR record before it" },
+	{ "an inode left out",
+	  { .kind = INK_CREATE, .inode = 5 },
+	  FILE_IN(1, "g"),
+	  "the number of the new inode is not the next one" },
+	{ "a parent that is not there",
+	  { .kind = INK_CREATE, .inode = 4 },
+	  FILE_IN(9, "g"),
+	  NO_FOLDER },
+	{ "a file as parent", { .kind = INK_CREATE, .inode = 4 }, FILE_IN(3, "g"), NO_FOLDER },
+	{ "a name used again", { .kind = INK_CREATE, .inode = 4 }, FILE_IN(2, "f"), TAKEN },
+	{ "attributes of nothing",
+	  { .kind = INK_ATTR, .inode = 9 },
+	  { .attr = { .mask = INK_ATTR_MODE, .mode = 0600 } },
+	  NO_OBJECT },
+	{ "a rename of another's name",
+	  { .kind = INK_RENAME, .inode = 2 },
+	  { .rename = { 2, 1, STR("f"), STR("g") } },
+	  NOT_HELD },
+	{ "a rename of no name",
+	  { .kind = INK_RENAME, .inode = 3 },
+	  { .rename = { 2, 1, STR("x"), STR("g") } },
+	  NOT_HELD },
+	{ "a folder beneath itself",
+	  { .kind = INK_RENAME, .inode = 2 },
+	  { .rename = { 1, 2, STR("d"), STR("e") } },
+	  "a folder cannot go beneath itself" },
+	{ "a folder with two names",
+	  { .kind = INK_LINK, .inode = 2 },
+	  { .name = { 1, STR("g") } },
+	  "this object cannot have another name" },
+	{ "content without a name",
+	  { .kind = INK_UNLINK, .inode = 3 },
+	  { .name = { 2, STR("f") } },
+	  "what holds something cannot lose its last name" },
+	{ "a folder that holds something, unlinked",
+	  { .kind = INK_UNLINK, .inode = 2 },
+	  { .name = { 1, STR("d") } },
+	  "what holds something cannot lose its last name" },
+	{ "OPEN of a folder",
+	  { .kind = INK_OPEN, .inode = 2 },
+	  { .open = { 0 } },
+	  "OPEN of what is not there, or no file" },
+	{ "CLOSE of nothing",
+	  { .kind = INK_CLOSE, .inode = 9 },
+	  { .open = { 0 } },
+	  "CLOSE of what is not there, or no file" },
+	{ "an UNMOUNT that counts other records",
+	  { .kind = INK_UNMOUNT },
+	  { .unmount = { INK_UNMOUNT_ASKED, 99, 4 } },
+	  "UNMOUNT counts 99 records and 4 bytes" },
+	{ "an UNMOUNT that counts other bytes",
+	  { .kind = INK_UNMOUNT },
+	  { .unmount = { INK_UNMOUNT_ASKED, 4, 99 } },
+	  "UNMOUNT counts 4 records and 99 bytes" },
+	{ "ERASE of the future",
+	  { .kind = INK_ERASE },
+	  { .erase = { 999, STR("w"), STR("y") } },
+	  "ERASE names no record before it" },
+	{ "ANCHOR of the future",
+	  { .kind = INK_ANCHOR },
+	  { .anchor = { 1, 999, STR(""), STR("") } },
+	  "ANCHOR of a tree that was not there yet" },
+	{ "ACTOR",
+	  { .kind = INK_ACTOR },
+	  ACTOR_WITH(.known = 127, .ppid = 1, .login_uid = 2),
+	  NULL },
+	{ "a bit without a name", { .kind = INK_ACTOR }, ACTOR_WITH(.known = 128), SAYS_KNOWN },
+	{ "an unknown parent", { .kind = INK_ACTOR }, ACTOR_WITH(.ppid = 1), SAYS_KNOWN },
+	{ "an unknown start", { .kind = INK_ACTOR }, ACTOR_WITH(.start_time = 1), SAYS_KNOWN },
+	{ "an unknown login", { .kind = INK_ACTOR }, ACTOR_WITH(.login_uid = 1), SAYS_KNOWN },
+	{ "an unknown session", { .kind = INK_ACTOR }, ACTOR_WITH(.session_id = 1), SAYS_KNOWN },
+	{ "an unknown name", { .kind = INK_ACTOR }, ACTOR_WITH(.comm = STR("x")), SAYS_KNOWN },
+	{ "an unknown program", { .kind = INK_ACTOR }, ACTOR_WITH(.exe = STR("x")), SAYS_KNOWN },
+	{ "an unknown cgroup", { .kind = INK_ACTOR }, ACTOR_WITH(.cgroup = STR("x")), SAYS_KNOWN },
+	{ "an unknown job", { .kind = INK_ACTOR }, ACTOR_WITH(.ci_system = STR("x")), SAYS_KNOWN },
+	{ "values of an unknown job",
+	  { .kind = INK_ACTOR },
+	  ACTOR_WITH(.ci_count = 1, .ci = { { STR("a"), STR("b") } }),
+	  SAYS_KNOWN },
+};
+
+static void a_record_must_fit_what_came_before_it(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(records); i++) {
+		struct craft c;
+
+		craft_init(&c);
+		craft_begin(&c);
+		craft_record(&c, &records[i].header, &records[i].body);
+		craft_seal(&c, INK_SEAL_SYNC, c.tree.size);
+		verify(&c);
+		said_expect(records[i].what, &said, !records[i].says, records[i].says);
+		craft_release(&c);
+	}
+}
+
+/* --- several records ------------------------------------------------------------------------- */
+
+static void append_to_a_folder(struct craft *c)
+{
+	craft_append(c, 2, 0, "x");
+}
+
+static void hole(struct craft *c)
+{
+	craft_append(c, 3, 5, "x");
+}
+
+static void append_outside(struct craft *c)
+{
+	craft_close(c);
+	craft_epoch(c, INK_SEAL_MOUNT);
+	craft_append(c, 3, 4, "x");
+}
+
+static void append_behind_end(struct craft *c)
+{
+	craft_close(c);
+	craft_append(c, 3, 4, "x");
+}
+
+static void mount_twice(struct craft *c)
+{
+	craft_open(c);
+}
+
+static void mount_without_epoch(struct craft *c)
+{
+	craft_close(c);
+	craft_epoch(c, INK_SEAL_MOUNT);
+	craft_seal(c, INK_SEAL_HEARTBEAT, 0);
+	craft_mount(c);
+}
+
+static void recover(struct craft *c, uint64_t durable_size, uint64_t unsealed_count)
+{
+	const union ink_body body = { .recovery = { .durable_size = durable_size,
+						    .unsealed_count = unsealed_count } };
+
+	craft_record(c, &(struct ink_header){ .kind = INK_RECOVERY }, &body);
+	craft_open(c);
+}
+
+static void recovered(struct craft *c)
+{
+	recover(c, 2, 4);
+}
+
+static void recovery_of_fewer(struct craft *c)
+{
+	recover(c, 2, 3);
+}
+
+static void recovery_of_too_many(struct craft *c)
+{
+	recover(c, 2, 99);
+}
+
+static void recovery_of_a_longer_log(struct craft *c)
+{
+	recover(c, 99, 4);
+}
+
+static void erase(struct craft *c, uint64_t seq)
+{
+	const union ink_body body = { .erase = { seq, STR("court"), STR("request 17") } };
+
+	craft_record(c, &(struct ink_header){ .kind = INK_ERASE }, &body);
+	craft_seal(c, INK_SEAL_SYNC, c->tree.size);
+	craft_zero_body(c, seq);
+}
+
+static void erased(struct craft *c)
+{
+	erase(c, craft_append(c, 3, 4, "personal data"));
+}
+
+static void erased_name(struct craft *c)
+{
+	erase(c, craft_node(c, INK_CREATE, 4, 1, "a name"));
+}
+
+static void zero_at_the_end(struct craft *c)
+{
+	craft_zero_body(c, craft_append(c, 3, 4, "not yet on the disk"));
+}
+
+static void closing_epoch_inside(struct craft *c)
+{
+	craft_epoch(c, INK_SEAL_UNMOUNT);
+}
+
+static void epoch_left_out(struct craft *c)
+{
+	c->epoch++;
+	craft_epoch(c, INK_SEAL_EPOCH);
+}
+
+static void lost_epoch(struct craft *c)
+{
+	uint64_t seq = craft_epoch(c, INK_SEAL_EPOCH), more = craft_append(c, 3, 4, "x");
+	size_t size;
+
+	craft_append(c, 3, 5, "y");
+	craft_seal(c, INK_SEAL_SYNC, c->tree.size);
+	craft_frame(c, more, &size)[FRAME_OFF_HEADER + HEADER_OFF_WALL] ^= 1;
+	craft_frame(c, seq, &size)[FRAME_OFF_HEADER + HEADER_OFF_WALL] ^= 1;
+}
+
+static void second_genesis(struct craft *c)
+{
+	craft_genesis(c);
+}
+
+/* A body that says a later version, in a record that cannot be the first. */
+static void later_genesis_inside(struct craft *c)
+{
+	uint8_t body[300] = { 0, 0, 0, 2 };
+
+	craft_bytes(c, &(struct ink_header){ .kind = INK_GENESIS, .inode = 1 }, body, sizeof(body));
+	craft_seal(c, INK_SEAL_SYNC, c->tree.size);
+}
+
+static void three_mebibytes(struct craft *c)
+{
+	char *text = malloc((1 << 20) + 1);
+
+	assert_non_null(text);
+	memset(text, 'x', 1 << 20);
+	text[1 << 20] = '\0';
+	for (uint64_t i = 0; i < 3; i++)
+		craft_append(c, 3, 4 + (i << 20), text);
+	free(text);
+}
+
+static void long_epoch(struct craft *c)
+{
+	static const uint64_t at_s[] = { 0, 12, 33 };
+
+	for (size_t i = 0; i < COUNT_OF(at_s); i++) {
+		c->boot_shift_ns = at_s[i] * 1000000000;
+		craft_append(c, 3, 4 + i, "x");
+	}
+}
+
+static void zeros_before_a_seal(struct craft *c)
+{
+	uint64_t seq = craft_append(c, 3, 4, "gone");
+	uint8_t *frame;
+	size_t size;
+
+	craft_seal(c, INK_SEAL_SYNC, c->tree.size);
+	frame = craft_frame(c, seq, &size);
+	memset(frame, 0, size);
+}
+
+static void unsealed(struct craft *c)
+{
+	craft_append(c, 3, 4, "x");
+}
+
+static const struct {
+	const char *what;
+	void (*rule)(struct craft *c);
+	bool is_intact;
+	const char *says;
+} sequences[] = {
+	{ "APPEND to a folder", append_to_a_folder, false, "not a regular file" },
+	{ "APPEND behind the end of the file", hole, false,
+	  "appends at byte 5 of a file of 4 bytes" },
+	{ "APPEND outside a session", append_outside, false, "APPEND outside a session" },
+	{ "APPEND behind the closing record", append_behind_end, false,
+	  "APPEND right behind the record that closed the store" },
+	{ "MOUNT twice", mount_twice, false,
+	  "MOUNT, but the session before has neither UNMOUNT nor RECOVERY" },
+	{ "MOUNT without EPOCH", mount_without_epoch, false,
+	  "MOUNT without an EPOCH right before it" },
+	{ "RECOVERY", recovered, true, "ended without UNMOUNT" },
+	{ "RECOVERY that cut nothing", recovered, true,
+	  "an unclean end before this record: nothing was cut, 4 records had no signature yet" },
+	{ "RECOVERY of fewer records", recovery_of_fewer, false,
+	  "RECOVERY miscounts the records before it" },
+	{ "RECOVERY of more records than there are", recovery_of_too_many, false,
+	  "RECOVERY miscounts the records before it" },
+	{ "RECOVERY of a longer log", recovery_of_a_longer_log, false,
+	  "RECOVERY miscounts the records before it" },
+	{ "erased", erased, true, "was erased on the word of court" },
+	{ "a name erased", erased_name, false, "the record's body is not what was recorded" },
+	{ "a body that had not reached the disk", zero_at_the_end, true,
+	  "the body is zero: it had not reached the disk when the log ended uncleanly" },
+	{ "a closing EPOCH in a session", closing_epoch_inside, false,
+	  "a closing EPOCH without UNMOUNT before it" },
+	{ "an epoch left out", epoch_left_out, false, "epoch 3 where 2 is due" },
+	{ "a lost EPOCH", lost_epoch, false,
+	  "the record that named the seal key of epoch 2 is lost: its signatures cannot be checked" },
+	{ "a second GENESIS", second_genesis, false, "a second GENESIS" },
+	{ "a later version's GENESIS inside", later_genesis_inside, false,
+	  "the body is not one of a GENESIS record" },
+	{ "a segment that is too large", three_mebibytes, false, "GENESIS allows 2097152" },
+	{ "an epoch that did not end", long_epoch, true,
+	  "one seal key has been in force for 33 s, epochs of this session are to take 10" },
+	{ "zeros before a seal", zeros_before_a_seal, false,
+	  "zero bytes where the next record should begin, and others behind them" },
+	{ "records without a seal", unsealed, true, "no signature covers the last 5 records" },
+};
+
+static void records_must_fit_each_other(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(sequences); i++) {
+		struct craft c;
+
+		craft_init(&c);
+		craft_begin(&c);
+		sequences[i].rule(&c);
+		verify(&c);
+		said_expect(sequences[i].what, &said, sequences[i].is_intact, sequences[i].says);
+		craft_release(&c);
+	}
+}
+
+/* --- the first record ------------------------------------------------------------------------ */
+
+static void first_is_epoch(struct craft *c)
+{
+	craft_epoch(c, INK_SEAL_MOUNT);
+	craft_mount(c);
+}
+
+static void first_is_empty(struct craft *c)
+{
+	craft_bytes(c, &(struct ink_header){ .kind = INK_GENESIS, .inode = 1 }, "", 0);
+	craft_epoch(c, INK_SEAL_MOUNT);
+}
+
+static void genesis_without_log_key(struct craft *c)
+{
+	craft_genesis_of(c, c->store_id, craft_key(c), c->seal_key);
+}
+
+static void genesis_without_seal_key(struct craft *c)
+{
+	craft_genesis_of(c, c->store_id, c->log_key, craft_key(c));
+}
+
+static void genesis_of_another_store(struct craft *c)
+{
+	static const uint8_t other[INK_STORE_ID_SIZE] = { 7 };
+
+	craft_genesis_of(c, other, c->log_key, c->seal_key);
+}
+
+static const struct {
+	const char *what;
+	void (*rule)(struct craft *c);
+	const char *says;
+} beginnings[] = {
+	{ "EPOCH", first_is_epoch, "the first record is not GENESIS" },
+	{ "an empty GENESIS", first_is_empty, "the body is not one of a GENESIS record" },
+	{ "not signed by the log key", genesis_without_log_key,
+	  "GENESIS is not signed by its log key" },
+	{ "not signed by the seal key", genesis_without_seal_key,
+	  "GENESIS is not signed by its seal key" },
+	{ "another store's", genesis_of_another_store,
+	  "the segments carry another store id than GENESIS" },
+};
+
+static void a_log_begins_with_a_genesis_that_fits(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(beginnings); i++) {
+		struct craft c, other;
+
+		craft_init(&c);
+		craft_init(&other);
+		craft_genesis(&other);
+		beginnings[i].rule(&c);
+		if (!c.vkey[0])
+			memcpy(c.vkey, other.vkey, sizeof(c.vkey));
+		verify(&c);
+		said_expect(beginnings[i].what, &said, false, beginnings[i].says);
+		craft_release(&c);
+		craft_release(&other);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_record_must_fit_what_came_before_it),
+		cmocka_unit_test(records_must_fit_each_other),
+		cmocka_unit_test(a_log_begins_with_a_genesis_that_fits),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
