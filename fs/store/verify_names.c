@@ -415,12 +415,13 @@ static void apply_unlink(struct verify *v, const struct ink_record *record,
 	touch_folder(folder, record);
 }
 
-/* FORMAT.md 9: does this APPEND go on with the run of its file? */
+/*
+ * FORMAT.md 9: does this APPEND go on with the run of its file?  Places only grow, and another segment is farther away
+ * than any gap.
+ */
 static bool continues_run(const struct vnode *node, const struct ink_record *record)
 {
-	return node->records > 0 &&
-	       place_segment(node->end_place) == place_segment(record->place) &&
-	       record->place >= node->end_place && record->place - node->end_place <= RUN_GAP_MAX &&
+	return node->records > 0 && record->place - node->end_place <= RUN_GAP_MAX &&
 	       record->header.offset + record->header.body_size - node->run_start <= RUN_SIZE_MAX;
 }
 

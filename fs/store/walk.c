@@ -363,6 +363,7 @@ void walk_accept(struct walk *walk)
 	walk->next_seq = walk->record.header.seq + 1;
 	memcpy(walk->prev, walk->record.leaf, INK_HASH_SIZE);
 	walk->has_record = false;
+	walk->fault = WALK_SOUND; /* what was read behind it need not be read again */
 }
 
 /*

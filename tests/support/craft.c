@@ -27,8 +27,11 @@ static void add_bytes(struct craft *c, const void *data, size_t size)
 {
 	unsigned n = c->segment_count - 1;
 
-	c->segments[n] = realloc(c->segments[n], c->sizes[n] + size);
-	must(c->segments[n], "memory");
+	if (c->sizes[n] + size > c->rooms[n]) {
+		c->rooms[n] = 2 * (c->sizes[n] + size);
+		c->segments[n] = realloc(c->segments[n], c->rooms[n]);
+		must(c->segments[n], "memory");
+	}
 	if (size > 0)
 		memcpy(c->segments[n] + c->sizes[n], data, size);
 	c->sizes[n] += size;

@@ -26,7 +26,7 @@ struct craft {
 	uint64_t boot_shift_ns; /* added to the boot clock */
 	uint64_t mount_seq, payload;
 	uint8_t *segments[CRAFT_SEGMENTS_MAX];
-	size_t sizes[CRAFT_SEGMENTS_MAX];
+	size_t sizes[CRAFT_SEGMENTS_MAX], rooms[CRAFT_SEGMENTS_MAX];
 	unsigned segment_count;
 	char origin[256], vkey[INK_VKEY_SIZE];
 };

@@ -19,7 +19,7 @@ static char dir[PATH_MAX], env_dir[PATH_MAX], file[PATH_MAX], other[PATH_MAX];
 static int setup(void **state)
 {
 	(void)state;
-	scratch_dir(dir);
+	scratch_dir_in_memory(dir);
 	scratch_path(dir, "env", env_dir);
 	scratch_path(env_dir, "data.mdb", file);
 	scratch_path(dir, "spoiled.mdb", other);
