@@ -287,8 +287,9 @@ static enum ink_err get_head(struct check *c, const uint8_t *data, size_t size)
 	c->head.inode = get_u64(&c->get);
 	c->head.link_count = get_u32(&c->get);
 	c->head.record_count = get_u32(&c->get);
-	if (c->get.is_bad || succession > 1 || c->head.claim < INK_CLAIM_RECORDS ||
-	    c->head.claim > INK_CLAIM_RUN || c->head.link_count > EVIDENCE_LINKS_MAX ||
+	/* Behind a bad byte all is read as zero, the count of records too. */
+	if (succession > 1 || c->head.claim < INK_CLAIM_RECORDS || c->head.claim > INK_CLAIM_RUN ||
+	    c->head.link_count > EVIDENCE_LINKS_MAX ||
 	    (c->head.link_count > 0) != c->head.has_succession || c->head.record_count == 0 ||
 	    c->head.record_count > INK_EVIDENCE_RECORDS_MAX ||
 	    (c->head.claim == INK_CLAIM_RECORDS && (c->head.first || c->head.last)) ||

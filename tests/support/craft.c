@@ -23,7 +23,7 @@ static void must(bool is_so, const char *what)
 
 /* --- bytes ----------------------------------------------------------------------------------- */
 
-static void add_bytes(struct craft *c, const void *data, size_t size)
+void craft_noise(struct craft *c, const void *data, size_t size)
 {
 	unsigned n = c->segment_count - 1;
 
@@ -43,7 +43,7 @@ void craft_rotate(struct craft *c)
 
 	must(c->segment_count < CRAFT_SEGMENTS_MAX, "too many segments");
 	segment_header_encode(c->segment_count++, c->tree.size, c->store_id, c->last_leaf, header);
-	add_bytes(c, header, sizeof(header));
+	craft_noise(c, header, sizeof(header));
 }
 
 static void add_frame(struct craft *c, const struct ink_header *header, const uint8_t *nonce,
@@ -54,9 +54,9 @@ static void add_frame(struct craft *c, const struct ink_header *header, const ui
 	struct frame_head head;
 
 	frame_encode(header, nonce, &head);
-	add_bytes(c, head.bytes, sizeof(head.bytes));
-	add_bytes(c, body, header->body_size);
-	add_bytes(c, zeros, size - sizeof(head.bytes) - header->body_size);
+	craft_noise(c, head.bytes, sizeof(head.bytes));
+	craft_noise(c, body, header->body_size);
+	craft_noise(c, zeros, size - sizeof(head.bytes) - header->body_size);
 	memcpy(c->last_leaf, head.leaf, INK_HASH_SIZE);
 	merkle_append(&c->tree, head.leaf);
 }

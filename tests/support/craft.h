@@ -40,6 +40,8 @@ void craft_save(const struct craft *c, const char *path);
 struct key_pair *craft_key(struct craft *c);
 /* The last segment ends here. */
 void craft_rotate(struct craft *c);
+/* Bytes that are no record. */
+void craft_noise(struct craft *c, const void *data, size_t size);
 
 /* One record; all give its number.  @body may be anything. */
 uint64_t craft_bytes(struct craft *c, const struct ink_header *header, const void *body,

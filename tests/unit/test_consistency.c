@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "craft.h"
+#include "identity.h"
 #include "inkfs/checkpoint.h"
 #include "inkfs/consistency.h"
 #include "inkfs/store.h"
@@ -208,6 +209,8 @@ static void each_thing_wrong_alone_is_told(void **state)
 	size_t size, hashes_size;
 	struct craft empty;
 	struct kept of_nothing;
+	struct checkpoint decoded;
+	struct note note;
 
 	(void)state;
 	make_hand(&hand);
@@ -240,6 +243,11 @@ static void each_thing_wrong_alone_is_told(void **state)
 	memcpy(far_too_long, proof, size);
 	expect(&hand, NULL, &hand.old_one, NULL, far_too_long, INK_CONSISTENCY_SIZE_MAX + 1,
 	       "proof is not a consistency proof");
+	/* What a struct holds from before does not pass for what could not be read. */
+	assert_ok(identity_checkpoint(hand.log.vkey, "then", hand.old_one.text, hand.old_one.size,
+				      &note, &decoded, NULL));
+	assert_err(INK_ERR_INVALID, identity_checkpoint(hand.log.vkey, "garbage", garbage.text,
+							garbage.size, &note, &decoded, NULL));
 	/* Of nothing every log is a continuation, and no hash says so. */
 	empty = hand.log;
 	merkle_init(&empty.tree);

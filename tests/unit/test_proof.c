@@ -187,6 +187,11 @@ static void a_proof_that_ends_too_early_proves_nothing(void **state)
 
 	(void)state;
 	for (unsigned size = 2; size <= 40; size++)
+		for (unsigned old = 1; old < size; old++) {
+			assert_false(consistency_check(&proof, old, roots[old], size, roots[old]));
+			assert_false(consistency_check(&proof, old, roots[old], size, roots[size]));
+		}
+	for (unsigned size = 2; size <= 40; size++)
 		assert_false(inclusion_check(&proof, size, 0, roots[size], roots[size]));
 	for (unsigned size = 3; size <= 40; size++) {
 		assert_ok(consistency_make(&source, size, 2, &proof));

@@ -16,8 +16,9 @@ struct wrong {
 	uint8_t kind; /* 0: as asked for */
 	uint64_t seq, tree_size;
 	uint32_t epoch;
-	bool is_erased, is_damaged, has_other_root, has_other_origin, has_other_signer,
-		has_other_second;
+	const uint8_t *root;
+	bool is_by_seal_key, has_bad_field, is_erased, is_damaged, has_other_root, has_other_origin,
+		has_other_signer, has_other_second;
 };
 
 static struct key_pair *log_key, *seal_key, *next_key, *other_key;
@@ -51,7 +52,7 @@ static void fill_genesis(const struct wrong *wrong, char *origin, union ink_body
 	origin_make("example.com/x", store_id,
 		    wrong->has_other_origin ? other_key->public_key : seal_key->public_key, origin);
 	body->genesis = (struct ink_body_genesis){
-		.root_mode = S_IFDIR | 0755,
+		.root_mode = wrong->has_bad_field ? S_IFREG | 0755 : S_IFDIR | 0755,
 		.store_id = store_id,
 		.log_key = log_key->public_key,
 		.seal_key = seal_key->public_key,
@@ -67,11 +68,14 @@ static void fill_seal(const struct wrong *wrong, uint8_t kind, union ink_body *b
 
 	body->seal = (struct ink_body_seal){
 		.epoch = (wrong->epoch ? wrong->epoch : EPOCH) + (kind != INK_SEAL),
-		.reason = kind == INK_SEAL    ? INK_SEAL_SYNC
-			  : kind == INK_EPOCH ? INK_SEAL_EPOCH
-					      : INK_SEAL_REKEY,
+		.reason = wrong->has_bad_field ? 0
+			  : kind == INK_SEAL   ? INK_SEAL_SYNC
+			  : kind == INK_EPOCH  ? INK_SEAL_EPOCH
+					       : INK_SEAL_REKEY,
 		.tree_size = wrong->tree_size ? wrong->tree_size : SEQ,
-		.root = wrong->has_other_root ? other_root : root,
+		.root = wrong->root             ? wrong->root
+			: wrong->has_other_root ? other_root
+						: root,
 		.next_key = kind == INK_SEAL ? NULL : next_key->public_key,
 	};
 }
@@ -90,6 +94,10 @@ static void make(uint8_t kind, const struct wrong *wrong, uint8_t *bytes, struct
 		fill_genesis(wrong, origin, &body);
 	else
 		fill_seal(wrong, kind, &body);
+	if (wrong->root)
+		first = log_key;
+	if (wrong->is_by_seal_key)
+		first = seal_key;
 	if (wrong->has_other_signer)
 		first = other_key;
 	if (wrong->has_other_second)
@@ -113,6 +121,7 @@ static void a_succession_begins_with_a_good_genesis_and_nothing_else(void **stat
 {
 	static const struct wrong wrongs[] = {
 		{ .what = "a later record", .seq = 1 },
+		{ .what = "a root that is a file", .has_bad_field = true },
 		{ .what = "an erased body", .is_erased = true },
 		{ .what = "a body that was not recorded", .is_damaged = true },
 		{ .what = "another origin", .has_other_origin = true },
@@ -123,6 +132,7 @@ static void a_succession_begins_with_a_good_genesis_and_nothing_else(void **stat
 	uint8_t bytes[HEADER_SIZE + SEALED_BODY_SIZE_MAX];
 	struct ink_record record;
 	struct succession keys;
+	struct wrong wrong;
 
 	(void)state;
 	make(INK_GENESIS, &(struct wrong){ 0 }, bytes, &record);
@@ -134,7 +144,11 @@ static void a_succession_begins_with_a_good_genesis_and_nothing_else(void **stat
 		if (succession_begin(&keys, &record))
 			fail_msg("taken: %s", wrongs[i].what);
 	}
-	/* What another kind of record would have to say, said by one that calls itself something else. */
+	/* Another kind of record, whose root stands where GENESIS has the log key, and signed with that. */
+	wrong = (struct wrong){ .what = "EPOCH", .root = log_key->public_key };
+	make(INK_EPOCH, &wrong, bytes, &record);
+	assert_false(succession_begin(&keys, &record));
+	/* A body of GENESIS under another name. */
 	make(INK_GENESIS, &(struct wrong){ 0 }, bytes, &record);
 	record.header.kind = INK_MOUNT;
 	assert_false(succession_begin(&keys, &record));
@@ -154,6 +168,7 @@ static void it_goes_on_with_a_link_in_which_all_is_right(void **state)
 	static const uint8_t kinds[] = { INK_SEAL, INK_EPOCH, INK_REKEY };
 	static const struct wrong wrongs[] = {
 		{ .what = "another number", .seq = SEQ + 1 },
+		{ .what = "no reason", .has_bad_field = true },
 		{ .what = "another size of the tree", .tree_size = SEQ - 1 },
 		{ .what = "an epoch of before", .epoch = EPOCH - 1 },
 		{ .what = "an epoch left out", .epoch = EPOCH + 1 },
@@ -190,8 +205,23 @@ static void it_goes_on_with_a_link_in_which_all_is_right(void **state)
 			assert_int_equal(keys.epoch, EPOCH);
 		}
 	}
-	make(INK_GENESIS, &(struct wrong){ 0 }, bytes, &record);
-	keys = keys_of_epoch();
+}
+
+/*
+ * A GENESIS whose fields, taken for those of an EPOCH, are as they should be: the mode of its root is the epoch, and its
+ * number is where its store id will lie in memory.
+ */
+static void a_genesis_is_no_link(void **state)
+{
+	static uint8_t bytes[HEADER_SIZE + SEALED_BODY_SIZE_MAX];
+	struct wrong wrong = { .is_by_seal_key = true,
+			       .seq = (uintptr_t)(bytes + HEADER_SIZE + 16) };
+	struct succession keys = keys_of_epoch();
+	struct ink_record record;
+
+	(void)state;
+	keys.epoch = (S_IFDIR | 0755) - 1;
+	make(INK_GENESIS, &wrong, bytes, &record);
 	assert_false(succession_follow(&keys, &record, NULL, NULL));
 }
 
@@ -200,6 +230,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_succession_begins_with_a_good_genesis_and_nothing_else),
 		cmocka_unit_test(it_goes_on_with_a_link_in_which_all_is_right),
+		cmocka_unit_test(a_genesis_is_no_link),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

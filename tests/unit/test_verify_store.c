@@ -108,25 +108,26 @@ static void second_of_another_past(struct craft *c)
 /* A whole record of before put behind the last one. */
 static void record_of_before(struct craft *c)
 {
-	size_t size, at = c->sizes[0];
+	size_t size;
 	const uint8_t *frame = craft_frame(c, 3, &size);
-	uint8_t *grown = malloc(at + size);
+	uint8_t *copy = malloc(size);
 
-	assert_non_null(grown);
-	memcpy(grown, c->segments[0], at);
-	memcpy(grown + at, frame, size);
-	free(c->segments[0]);
-	c->segments[0] = grown;
-	c->sizes[0] = at + size;
+	assert_non_null(copy);
+	memcpy(copy, frame, size);
+	craft_noise(c, copy, size);
+	free(copy);
 }
 
 static void bytes_behind_the_end(struct craft *c)
 {
 	craft_close(c);
-	c->segments[0] = realloc(c->segments[0], c->sizes[0] + 64);
-	assert_non_null(c->segments[0]);
-	memset(c->segments[0] + c->sizes[0], 'x', 64);
-	c->sizes[0] += 64;
+	craft_noise(c, "0123456789abcdef", 16);
+}
+
+static void bytes_and_a_record_behind_the_end(struct craft *c)
+{
+	bytes_behind_the_end(c);
+	craft_epoch(c, INK_SEAL_MOUNT);
 }
 
 static void middle_changed(struct craft *c)
@@ -159,6 +160,8 @@ static const struct {
 	{ "a record of before", record_of_before, false, 6,
 	  "the record's sequence number is not the next one: record 6 is due here" },
 	{ "bytes behind the end", bytes_behind_the_end, false, 8,
+	  "bytes behind the closing record that are no record" },
+	{ "bytes and a record behind the end", bytes_and_a_record_behind_the_end, false, 8,
 	  "bytes behind the closing record that are no record" },
 	{ "a changed body before a seal", middle_changed, false, 3,
 	  "the record's body is not what was recorded" },

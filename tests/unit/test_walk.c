@@ -244,6 +244,36 @@ static void only_a_frame_that_can_be_ours_is_taken_up_again(void **state)
 	free(data);
 }
 
+/* Not even as the first record, whose number is none. */
+static void a_frame_with_another_check_is_not_taken_up(void **state)
+{
+	static const uint8_t nonce[INK_NONCE_SIZE] = { 1 };
+	const struct ink_header header = { .kind = INK_APPEND, .body_size = 1, .inode = 2 };
+	uint8_t *data = calloc(1, at[0] + 4096);
+	struct frame_head head;
+	enum walk_step step;
+	struct walk walk;
+	bool is_found;
+
+	(void)state;
+	assert_non_null(data);
+	memcpy(data, good, at[0]);
+	data[at[0]] = 'x';
+	for (unsigned has_check = 0; has_check < 2; has_check++) {
+		frame_encode(&header, nonce, &head);
+		head.bytes[FRAME_OFF_CHECK] ^= !has_check;
+		memcpy(data + at[0] + 1024, head.bytes, sizeof(head.bytes));
+		file_write(file, data, at[0] + 4096);
+		assert_ok(walk_open(&walk, io_system(), log_dir));
+		assert_ok(walk_next(&walk, &step));
+		assert_int_equal(step, WALK_BAD);
+		assert_ok(walk_resync(&walk, &is_found));
+		assert_int_equal(is_found, has_check);
+		walk_close(&walk);
+	}
+	free(data);
+}
+
 static void goes_on_at_a_place_with_the_chain_given(void **state)
 {
 	static const uint8_t other[INK_HASH_SIZE] = { 1 };
@@ -431,6 +461,7 @@ int main(void)
 		cmocka_unit_test(a_segment_follows_the_one_before_it_in_everything),
 		cmocka_unit_test(a_torn_magic_is_told_from_other_bytes),
 		cmocka_unit_test(only_a_frame_that_can_be_ours_is_taken_up_again),
+		cmocka_unit_test(a_frame_with_another_check_is_not_taken_up),
 		cmocka_unit_test(goes_on_at_a_place_with_the_chain_given),
 		cmocka_unit_test(finds_the_next_frame_behind_a_damaged_one),
 		cmocka_unit_test(a_log_that_grows_can_be_followed),
