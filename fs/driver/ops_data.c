@@ -115,10 +115,8 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
 	bool is_sync = info->flags & (O_SYNC | O_DSYNC);
 	struct metrics *metrics = &driver_of(req)->metrics;
 	uint64_t begun = metrics_begin_append(metrics);
-	struct ink_store *store = store_of(req);
 	struct ink_caller caller;
 	enum ink_err err = caller_of_handle(req, handle, &caller);
-	bool is_sync_due;
 
 	(void)ino;
 	if (err == INK_OK)
@@ -133,15 +131,10 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
 		 */
 		(void)!drop_setid_if_any(req, handle, &caller);
 	}
-	if (err != INK_OK) {
+	if (err == INK_OK)
+		fuse_reply_write(req, size);
+	else
 		reply_err(req, err);
-		return;
-	}
-	is_sync_due = !is_sync && habit_wrote(driver_of(req), handle);
-	fuse_reply_write(req, size);
-	/* What comes of it is said to the sync that is due. */
-	if (is_sync_due)
-		(void)!ink_sync(store);
 }
 
 void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t size,

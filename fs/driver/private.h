@@ -64,7 +64,6 @@ struct driver {
 	struct tails tails;
 	struct handles handles;
 	struct metrics metrics;
-	_Atomic(const struct handle *) synced_last; /* only compared: it may be closed */
 	struct live_checkpoint checkpoint;
 	struct timespec begun; /* by the wall's clock */
 };
@@ -72,13 +71,11 @@ struct driver {
 /* An open file. */
 struct handle {
 	uint64_t inode;
-	uint32_t flags;                  /* as open(2) had them */
-	bool is_cached;                  /* reads through the page cache */
-	struct ink_caller opened_by;     /* RELEASE does not say who */
-	_Atomic bool is_dirty;           /* recorded something since the last flush */
-	_Atomic bool had_readers;        /* appended while somebody read through the page cache */
-	_Atomic uint32_t unsynced_count; /* writes since the last sync; from 2 on it stays */
-	_Atomic uint32_t habit_count;    /* syncs in a row that came after one write; see habit.c */
+	uint32_t flags;              /* as open(2) had them */
+	bool is_cached;              /* reads through the page cache */
+	struct ink_caller opened_by; /* RELEASE does not say who */
+	_Atomic bool is_dirty;       /* recorded something since the last flush */
+	_Atomic bool had_readers;    /* appended while somebody read through the page cache */
 
 	pthread_mutex_t lock; /* the next three */
 	bool has_setid;
@@ -117,13 +114,6 @@ void attr_to_entry(struct driver *driver, const struct ink_attr *attr,
 void reply_entry(fuse_req_t req, enum ink_err err, const struct ink_attr *attr);
 void reply_attr(fuse_req_t req, enum ink_err err, const struct ink_attr *attr);
 struct ink_str name_str(const char *text);
-
-/* --- habit.c --- */
-
-/* After a write; true: a sync of it will come, and may begin now. */
-INK_MUST_CHECK bool habit_wrote(struct driver *driver, struct handle *handle);
-/* A sync is asked for; @handle may be NULL. */
-void habit_synced(struct driver *driver, struct handle *handle);
 
 /* --- caller.c --- */
 
