@@ -72,7 +72,8 @@ def missed_lines(results, reasons):
 def apart_lines(report):
     apart = [ROWS[name].title for name in ROWS if name in report.get("apart", [])]
     if apart:
-        yield f"In a run of their own: {'; '.join(apart)}."
+        count = max(len(result["rounds"]) for result in report["results"] if result["row"] in report["apart"])
+        yield f"In a run of their own, rounds: {count}: {'; '.join(apart)}."
         yield ""
 
 

@@ -63,7 +63,7 @@ printf '{"round": 1, "row": "fresh", "candidate": "other", "result": {"seconds":
 ./report.py --readme "$dir/again" --from "$dir/results.json" --newer "$dir/newer.json" >"$dir/table"
 expect "$dir/table" "goals: 2 met, 0 missed, "
 expect "$dir/again" "| a row from outside | 2.0 s |  | the other one 1.00 | 2.00 of the other one | at most 2: met |"
-expect "$dir/again" "In a run of their own: a row from outside."
+expect "$dir/again" "In a run of their own, rounds: 1: a row from outside."
 cp "$dir/again" "$dir/page"
 ./report.py --readme "$dir/again" --from "$dir/results.json" >/dev/null
 cmp "$dir/page" "$dir/again" || fail "the newer rows are not in the results"
