@@ -2,6 +2,7 @@
 #include "cmds.h"
 
 #include "json.h"
+#include "live.h"
 #include "open.h"
 #include "target.h"
 
@@ -9,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct key_args {
 	const char *expected; /* as given with --check, or NULL */
@@ -34,6 +36,23 @@ static bool parse_args(int argc, char **argv, struct key_args *args)
 		return false;
 	}
 	return has_operands(argc, argv, 1, 1, "one store or mount point");
+}
+
+/* Who may enter the mount and not the store has the driver's word for it. */
+static bool get_status(const struct target *target, struct ink_status *ret_status)
+{
+	struct live_handout handout;
+	struct ink_store *store;
+
+	if (target->is_by_mount && access(target->store, R_OK | X_OK) != 0 &&
+	    live_status(target, ret_status, &handout))
+		return true;
+	if (!open_store(target->store, &store))
+		return false;
+	ink_status(store, ret_status);
+	/* Nothing was written, so there is nothing that can be lost. */
+	(void)ink_store_close(store, INK_UNMOUNT_ASKED);
+	return true;
 }
 
 static int check(const struct ink_status *status, const char *given, const char *store)
@@ -68,22 +87,24 @@ static int run(int argc, char **argv)
 {
 	struct key_args args = { 0 };
 	struct target target;
-	struct ink_store *store;
 	struct ink_status status;
 	int code = EXIT_GOOD;
 
 	if (!parse_args(argc, argv, &args))
 		return EXIT_USAGE;
-	if (!open_target(argv[optind], &target, &store))
+	if (!target_init(&target, argv[optind]))
 		return args.expected ? EXIT_UNCHECKED : EXIT_BAD;
-	ink_status(store, &status);
+	if (!get_status(&target, &status)) {
+		target_release(&target);
+		return args.expected ? EXIT_UNCHECKED : EXIT_BAD;
+	}
 	if (args.expected)
 		code = check(&status, args.expected, target.store);
 	else if (args.is_json)
 		code = print_json(&status, target.store) ? EXIT_GOOD : EXIT_BAD;
 	else
 		puts(status.vkey);
-	close_target(&target, store);
+	target_release(&target);
 	return code;
 }
 
@@ -95,7 +116,8 @@ const struct cmd cmd_key = {
 		"usage: inkfs key STORE|MOUNTPOINT [--json | --check VKEY|@FILE]\n"
 		"\n"
 		"Print the verification key, one line.  It is the store's own word: compare it with the line\n"
-		"that 'inkfs init' printed, or hand that one to 'inkfs verify --key'.\n"
+		"that 'inkfs init' printed, or hand that one to 'inkfs verify --key'.  Who may enter a mount but\n"
+		"not read the store gets the word of its driver.\n"
 		"\n"
 		"  --json         print an object (schema inkfs-key/1)\n"
 		"  --check VKEY   print nothing; exit 0 if this is the key of the store, 1 if not,\n"

@@ -123,8 +123,7 @@ static void describe_recovery(struct fields *fields, const struct ink_header *he
 
 enum { CONTAINER_ID_SIZE = 64 };
 
-/* The last 64 hexadecimal digits in a row: so Docker, Podman, containerd and CRI-O name the groups of their containers. */
-static struct ink_str container_of(struct ink_str cgroup)
+struct ink_str container_of(struct ink_str cgroup)
 {
 	struct ink_str container = { cgroup.data, 0 };
 	uint32_t run = 0;

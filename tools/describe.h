@@ -26,4 +26,10 @@ bool second_entry(const struct ink_header *header, const union ink_body *body, u
 /* Whether a DENIED names something in the folder that it is about. */
 bool denied_names_entry(uint16_t op);
 
+/*
+ * The container that a control group is of, or an empty string: the last 64 hexadecimal digits in a row, as Docker, Podman,
+ * containerd and CRI-O name the groups of their containers.
+ */
+struct ink_str container_of(struct ink_str cgroup);
+
 #endif

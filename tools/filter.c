@@ -143,6 +143,10 @@ int filter_take(struct filter *filter, const char *cmd_name, int option, const c
 
 bool filter_is_possible(const struct filter *filter, const char *cmd_name)
 {
+	if (filter->has_since && filter->has_until && filter->since_ns > filter->until_ns) {
+		usage_error(cmd_name, "--since is a later time than --until");
+		return false;
+	}
 	/* What comes behind the last record that is wanted is nothing, and may be asked for. */
 	if (filter->from_seq <= filter->to_seq || filter->is_behind)
 		return true;

@@ -190,6 +190,17 @@ static void put_ecs_process(struct line *line, const struct replay_actor *actor)
 	line_putc(line, '}');
 }
 
+static void put_ecs_container(struct line *line, const struct replay_actor *actor)
+{
+	struct ink_str id =
+		container_of((struct ink_str){ actor->cgroup, (uint32_t)strlen(actor->cgroup) });
+
+	if (id.size == 0)
+		return;
+	put_str(line, ",\"container\":{\"id\":", id);
+	line_putc(line, '}');
+}
+
 void format_ecs(struct line *line, const struct event *event)
 {
 	const struct replay_actor *actor = event_actor(event);
@@ -209,8 +220,10 @@ void format_ecs(struct line *line, const struct event *event)
 		put_id(line, ",\"group\":{\"id\":", event->header->gid);
 		line_puts(line, "}}");
 	}
-	if (actor)
+	if (actor) {
 		put_ecs_process(line, actor);
+		put_ecs_container(line, actor);
+	}
 	put_own_fields(line, ",\"inkfs\":", event);
 	line_puts(line, "}\n");
 }

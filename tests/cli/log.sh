@@ -60,6 +60,13 @@ epoch=$(date -u -d "$at" +%s.%N)
 shows "9 " --since "$at" --until "@$epoch"
 shows "9 " --since "$(TZ=Asia/Kolkata date -d "$at" +%FT%T.%N%:z)" --until "$(TZ=America/New_York date -d "$at" +%FT%T.%N%:z)"
 
+for cmd in "log st" "blame st /jobs/build.log" "grep x st"; do
+	# shellcheck disable=SC2086 # words
+	run 2 "$inkfs" $cmd --since 2026-01-02 --until 2026-01-01
+	err_is_one_line
+	err_has "--since is a later time than --until"
+done
+run 0 "$inkfs" log st --since 2026-01-01 --until 2026-01-01
 run 2 "$inkfs" log st --user nobody-of-that-name
 err_has "there is no user"
 run 2 "$inkfs" log st --format xml
@@ -233,6 +240,15 @@ sleep 0.01
 run 0 "$inkfs" log later --process cc --kind APPEND --state later.state
 (($(wc -l <out) == 4)) || fail "a state and a process that came later: $(<out)"
 run 0 "$inkfs" log later --since now --state since.state
+
+# What a process in a container did says so: as ECS has it, and only there.
+run 0 "$inkfs" log later --kind APPEND,ACTOR --format ecs
+python3 - <<'END' || fail "container.id"
+import json
+for event in map(json.loads, open("out")):
+    is_inside = event["process"]["name"] == "cc"
+    assert event.get("container") == ({"id": "0123456789abcdef" * 4} if is_inside else None), event
+END
 
 # Another log, another format, a state that is none.
 sed -i 's/^\(inkfs-state.1 [0-9]*\) ..../\1 dead/' state

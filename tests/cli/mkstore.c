@@ -24,6 +24,8 @@
 #include "inkfs/store.h"
 
 #define ODD_NAME "odd \x1b[31m\xff\n"
+#define CONTAINER_GROUP \
+	"/system.slice/docker-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope"
 #define ODD_TEXT "red \x1b[31m\xc3\xa4\n"
 
 static void must(enum ink_err err, enum ink_err expected, const char *what)
@@ -149,7 +151,11 @@ static void fill_kept_names(struct ink_store *store, const struct ink_caller *ca
 /* Lines in pieces: by two processes, over records, and one at the end without line feed. */
 static void fill_pieces(struct ink_store *store, const struct ink_caller *caller)
 {
-	struct ink_body_actor body = { .pid = 4712, .known = INK_KNOWN_COMM, .comm = { "cc", 2 } };
+	/* In a container. */
+	struct ink_body_actor body = { .pid = 4712,
+				       .known = INK_KNOWN_COMM | INK_KNOWN_CGROUP,
+				       .comm = { "cc", 2 },
+				       .cgroup = { CONTAINER_GROUP, sizeof(CONTAINER_GROUP) - 1 } };
 	struct ink_caller other = { .uid = 1001, .gid = 100 };
 	uint64_t one = make(store, caller, INK_ROOT_INODE, "pieces", S_IFREG | 0644, NULL);
 	uint64_t two = make(store, caller, INK_ROOT_INODE, "between", S_IFREG | 0644, NULL);
