@@ -18,7 +18,7 @@ base="gcc make pkg-config libfuse3-dev fuse3 libsodium-dev liblmdb-dev
 	libssl-dev libjansson-dev libpcre2-dev"
 
 test_tools="libcmocka-dev lmdb-utils xz-utils python3 python3-nacl attr acl e2fsprogs
-	strace rsync inotify-tools psmisc util-linux git"
+	strace rsync inotify-tools psmisc util-linux git sudo"
 
 # promtool, which checks what .inkfs/metrics says; its package has the server, too.
 test_metrics="prometheus"

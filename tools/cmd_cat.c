@@ -75,7 +75,7 @@ static int cat_past(struct cat *cat, const char *store_path, const char *at, cha
 
 	if (!past_parse("cat", at, cat->store, store_path, &count, &is_usage))
 		return is_usage ? EXIT_USAGE : EXIT_BAD;
-	if (!past_open(&past, store_path, true))
+	if (!past_open(&past, store_path, cat->is_unverified))
 		return EXIT_BAD;
 	is_good = past_read_to(&past, count, NULL, NULL);
 	for (; is_good && *paths; paths++)

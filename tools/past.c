@@ -73,12 +73,18 @@ static bool add_node(struct past *past, const struct ink_header *header)
 	return true;
 }
 
+static bool changes_names(uint8_t kind)
+{
+	return kind >= INK_CREATE && kind <= INK_UNLINK && kind != INK_ATTR;
+}
+
 static bool take(struct past *past)
 {
 	const struct ink_header *header = &past->records.record->header;
 	/* Numbers of inodes have no gap, so one far away is a forgery, not a reason to take memory. */
 	bool is_next = header->inode <= past->count + 2;
 
+	past->damaged_count += changes_names(header->kind) && !past->records.body;
 	switch (header->kind) {
 	case INK_CREATE:
 	case INK_MKDIR:
@@ -110,7 +116,14 @@ bool past_read_to(struct past *past, uint64_t count, past_fn each, void *ctx)
 		if (!take(past) || !records_accept(&past->records))
 			return false;
 	}
-	return true;
+	if (past->damaged_count == 0)
+		return true;
+	complain(
+		"%" PRIu64
+		" of the records that give and take names %s not what was recorded, so that no path is "
+		"certain; run 'inkfs verify'",
+		past->damaged_count, past->damaged_count == 1 ? "is" : "are");
+	return false;
 }
 
 const struct past_node *past_node(const struct past *past, uint64_t inode)

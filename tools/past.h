@@ -19,6 +19,7 @@ struct past {
 	struct records records;
 	struct past_node *nodes; /* by inode */
 	size_t count, capacity;
+	uint64_t damaged_count; /* of records that give or take names */
 };
 
 /*
@@ -35,7 +36,10 @@ void past_close(struct past *past);
 
 /* A record that is about to be taken in, as records_next() left it.  false ends it, after having complained. */
 typedef bool (*past_fn)(void *ctx, struct past *past);
-/* Read on until @count records were taken in.  @each may be NULL.  false after having complained. */
+/*
+ * Read on until @count records were taken in.  @each may be NULL.  false after having complained; so too if a record that
+ * gives or takes a name is not what was recorded, for then no path is known to be the right one.
+ */
 bool past_read_to(struct past *past, uint64_t count, past_fn each, void *ctx);
 
 /* The inode that has @path now (links are not followed); 0 if there is none. */

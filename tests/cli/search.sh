@@ -146,6 +146,21 @@ run 1 "$inkfs" cat rotated app.log --at 8
 err_is <<<"inkfs: app.log: there was no such file then"
 run 0 "$inkfs" cat rotated app.log.1 --at now
 out_is <<<$'before\nafter'
+# A name that is not what was recorded names nothing, neither by itself nor in a list of what changed.
+cp -a rotated renamed
+at=$(grep -abo app.log renamed/log/0000000000.seg | head -n 1 | cut -d: -f1)
+printf z | dd of=renamed/log/0000000000.seg bs=1 seek="$at" conv=notrunc status=none
+for path in zpp.log app.log app.log.1; do
+	run 1 "$inkfs" cat renamed "$path" --at 6
+	err_is_one_line
+	err_has "so that no path is certain"
+done
+run 1 "$inkfs" diff renamed 1 now
+err_is_one_line
+err_has "so that no path is certain"
+run 1 "$inkfs" log renamed
+out_lacks zpp
+run 0 "$inkfs" cat renamed zpp.log --at 6 --no-verify
 run 1 "$inkfs" cat rotated app.log --at 99
 err_is_one_line
 run 2 "$inkfs" cat rotated app.log --at soon
