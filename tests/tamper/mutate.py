@@ -46,7 +46,7 @@ JOBS = 2
 NUMBERS_PER_SOURCE = 128
 
 REPORTS = ("report_file", "report_record", "report_place", "report_index", "report_foreign",
-           "note_record", "break_names", "mark_fault")
+           "note_record", "note_file", "note_place", "break_names", "mark_fault")
 
 # file: what is taken from it (r: reports, g: guards, e: expressions), of the latter two only in these functions ("" for
 # all); G: guards in all.

@@ -17,8 +17,8 @@ struct wrong {
 	uint64_t seq, tree_size;
 	uint32_t epoch;
 	const uint8_t *root;
-	bool is_by_seal_key, has_bad_field, is_erased, is_damaged, has_other_root, has_other_origin,
-		has_other_signer, has_other_second;
+	bool is_first, is_by_seal_key, has_bad_field, is_erased, is_damaged, has_other_root,
+		has_other_origin, has_other_signer, has_other_second;
 };
 
 static struct key_pair *log_key, *seal_key, *next_key, *other_key;
@@ -103,7 +103,7 @@ static void make(uint8_t kind, const struct wrong *wrong, uint8_t *bytes, struct
 	if (wrong->has_other_second)
 		second = other_key;
 	header.kind = kind;
-	header.seq = wrong->seq ? wrong->seq : kind == INK_GENESIS ? 0 : SEQ;
+	header.seq = wrong->is_first ? 0 : wrong->seq ? wrong->seq : kind == INK_GENESIS ? 0 : SEQ;
 	header.inode = kind == INK_GENESIS;
 	header.body_size = seal_body_size(kind, &body);
 	assert_ok(seal_sign(&header, nonce, &body, first, kind == INK_SEAL ? NULL : second, false,
@@ -145,7 +145,7 @@ static void a_succession_begins_with_a_good_genesis_and_nothing_else(void **stat
 			fail_msg("taken: %s", wrongs[i].what);
 	}
 	/* Another kind of record, whose root stands where GENESIS has the log key, and signed with that. */
-	wrong = (struct wrong){ .what = "EPOCH", .root = log_key->public_key };
+	wrong = (struct wrong){ .root = log_key->public_key, .is_first = true };
 	make(INK_EPOCH, &wrong, bytes, &record);
 	assert_false(succession_begin(&keys, &record));
 	/* A body of GENESIS under another name. */
@@ -225,12 +225,35 @@ static void a_genesis_is_no_link(void **state)
 	assert_false(succession_follow(&keys, &record, NULL, NULL));
 }
 
+/* ATTR, whose fields taken for those of an EPOCH are a number of an epoch, of a record, and an address. */
+static void a_record_that_nobody_signs_is_no_link(void **state)
+{
+	const union ink_body body = {
+		.attr = { .mask = INK_ATTR_UID | INK_ATTR_ATIME, .uid = SEQ, .atime_ns = 8 }
+	};
+	struct succession keys = keys_of_epoch();
+	struct ink_record record = { .header = { .kind = INK_ATTR, .seq = SEQ, .inode = 2 },
+				     .entry = nonce,
+				     .nonce = nonce };
+	uint8_t bytes[64];
+	struct put put;
+
+	(void)state;
+	keys.epoch = (INK_ATTR_UID | INK_ATTR_ATIME) - 1;
+	put_init(&put, bytes, sizeof(bytes));
+	body_encode(INK_ATTR, &body, &put);
+	record.header.body_size = (uint32_t)put.size;
+	record.body = bytes;
+	assert_false(succession_follow(&keys, &record, root, NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_succession_begins_with_a_good_genesis_and_nothing_else),
 		cmocka_unit_test(it_goes_on_with_a_link_in_which_all_is_right),
 		cmocka_unit_test(a_genesis_is_no_link),
+		cmocka_unit_test(a_record_that_nobody_signs_is_no_link),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

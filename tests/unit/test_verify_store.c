@@ -190,7 +190,14 @@ static void what_is_good_ends_where_something_was_put_or_taken(void **state)
 
 struct pin_case {
 	const char *what;
-	enum { PIN_GOOD, PIN_AHEAD, PIN_STRANGER, PIN_BAD_EPOCH, PIN_OTHER_LOG } pin;
+	enum {
+		PIN_GOOD,
+		PIN_AHEAD,
+		PIN_STRANGER,
+		PIN_BAD_EPOCH,
+		PIN_OTHER_EPOCH,
+		PIN_OTHER_LOG
+	} pin;
 	enum { LOG_WHOLE, LOG_WITHOUT_GENESIS, LOG_WITHOUT_TWO, LOG_ANOTHER } log;
 	bool is_intact;
 	const char *says;
@@ -210,6 +217,8 @@ static const struct pin_case pins[] = {
 	  "the checkpoint is not signed by the log key of this store" },
 	{ "a seal key's bad line", PIN_BAD_EPOCH, LOG_WHOLE, false,
 	  "the signature of the seal key on the checkpoint is bad" },
+	{ "another seal key", PIN_OTHER_EPOCH, LOG_WHOLE, false,
+	  "the checkpoint is signed by another seal key than that of epoch 1, in force at its 8 records" },
 	{ "another log", PIN_OTHER_LOG, LOG_WHOLE, false,
 	  "a checkpoint of another log; this store is" },
 };
@@ -254,6 +263,11 @@ static void check_pin(const struct pin_case *row)
 			&c, row->pin == PIN_STRANGER ? other.log_key : c.log_key, c.seal_key, note);
 	if (row->pin == PIN_BAD_EPOCH)
 		spoil_last_line(note, text.size);
+	if (row->pin == PIN_OTHER_EPOCH) {
+		longer = c;
+		longer.epoch++;
+		text.size = craft_checkpoint(&longer, c.log_key, other.seal_key, note);
+	}
 	if (row->pin == PIN_AHEAD || row->log == LOG_ANOTHER) {
 		longer = c; /* only its tree is looked at */
 		if (row->pin == PIN_AHEAD)
@@ -294,6 +308,8 @@ static const struct {
 	{ "vkey", S_IFDIR, NULL, false, "not of the type that belongs there" },
 	{ "lock", S_IFREG, "x", false, "the lock file is not empty" },
 	{ "log/something", S_IFREG, "x", false, "does not belong into a log" },
+	{ "lost+found/#12", S_IFREG, "x", true, "a check of the file system put it there" },
+	{ "lost+found/something", S_IFREG, "x", false, "does not belong into a store" },
 	{ "log/0000000001.seg", S_IFDIR, NULL, false, "not a regular file" },
 	{ "log/0000000001.seg", S_IFIFO, NULL, false, "not a regular file" },
 };
@@ -309,6 +325,8 @@ static void what_does_not_belong_into_the_folder_is_named(void **state)
 		char path[PATH_MAX];
 
 		save(&c);
+		scratch_path(store, "lost+found", path);
+		assert_int_equal(mkdir(path, 0700), 0);
 		scratch_path(store, strangers[i].path, path);
 		if (strangers[i].type == S_IFDIR)
 			assert_int_equal(mkdir(path, 0700), 0);
