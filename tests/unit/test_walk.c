@@ -201,79 +201,6 @@ static void a_torn_magic_is_told_from_other_bytes(void **state)
 	free(data);
 }
 
-/* What looks like a frame behind a broken one is taken up only if the log can have come that far. */
-static void only_a_frame_that_can_be_ours_is_taken_up_again(void **state)
-{
-	static const struct {
-		uint64_t seq;
-		bool is_found;
-	} rows[] = { { 4, false },
-		     { 5, true },
-		     { 500, true },
-		     { 5 + SEGMENT_SIZE_MAX / FRAME_OFF_BODY, true },
-		     { 5 + SEGMENT_SIZE_MAX / FRAME_OFF_BODY + 1, false },
-		     { UINT64_MAX, false } };
-	static const uint8_t nonce[INK_NONCE_SIZE] = { 1 };
-	uint8_t *data = calloc(1, at[5] + 4096);
-
-	(void)state;
-	assert_non_null(data);
-	memcpy(data, good, at[5]);
-	data[at[5]] = 'x';
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct ink_header header = { .kind = INK_APPEND, .body_size = 1, .inode = 2 };
-		struct frame_head head;
-		enum walk_step step;
-		struct walk walk;
-		bool is_found;
-
-		header.seq = rows[i].seq;
-		frame_encode(&header, nonce, &head);
-		memcpy(data + at[5] + 1024, head.bytes, sizeof(head.bytes));
-		file_write(file, data, at[5] + 4096);
-		assert_ok(walk_open(&walk, io_system(), log_dir));
-		do {
-			assert_ok(walk_next(&walk, &step));
-		} while (step == WALK_RECORD);
-		assert_ok(walk_resync(&walk, &is_found));
-		assert_int_equal(is_found, rows[i].is_found);
-		if (is_found)
-			assert_true(walk.next_seq == rows[i].seq);
-		walk_close(&walk);
-	}
-	free(data);
-}
-
-/* Not even as the first record, whose number is none. */
-static void a_frame_with_another_check_is_not_taken_up(void **state)
-{
-	static const uint8_t nonce[INK_NONCE_SIZE] = { 1 };
-	const struct ink_header header = { .kind = INK_APPEND, .body_size = 1, .inode = 2 };
-	uint8_t *data = calloc(1, at[0] + 4096);
-	struct frame_head head;
-	enum walk_step step;
-	struct walk walk;
-	bool is_found;
-
-	(void)state;
-	assert_non_null(data);
-	memcpy(data, good, at[0]);
-	data[at[0]] = 'x';
-	for (unsigned has_check = 0; has_check < 2; has_check++) {
-		frame_encode(&header, nonce, &head);
-		head.bytes[FRAME_OFF_CHECK] ^= !has_check;
-		memcpy(data + at[0] + 1024, head.bytes, sizeof(head.bytes));
-		file_write(file, data, at[0] + 4096);
-		assert_ok(walk_open(&walk, io_system(), log_dir));
-		assert_ok(walk_next(&walk, &step));
-		assert_int_equal(step, WALK_BAD);
-		assert_ok(walk_resync(&walk, &is_found));
-		assert_int_equal(is_found, has_check);
-		walk_close(&walk);
-	}
-	free(data);
-}
-
 static void goes_on_at_a_place_with_the_chain_given(void **state)
 {
 	static const uint8_t other[INK_HASH_SIZE] = { 1 };
@@ -299,32 +226,6 @@ static void goes_on_at_a_place_with_the_chain_given(void **state)
 		assert_int_equal(walk.fault, WALK_SEQ);
 	}
 	assert_err(INK_ERR_DAMAGED, walk_seek(&walk, place_make(7, 128), 0, NULL));
-	walk_close(&walk);
-}
-
-static void finds_the_next_frame_behind_a_damaged_one(void **state)
-{
-	struct walk walk;
-	enum walk_step step;
-	bool is_found;
-
-	(void)state;
-	good[at[5] + FRAME_OFF_HEADER + HEADER_OFF_BODY_SIZE] ^= 1;
-	file_write(file, good, good_size);
-	good[at[5] + FRAME_OFF_HEADER + HEADER_OFF_BODY_SIZE] ^= 1;
-	assert_ok(walk_open(&walk, io_system(), log_dir));
-	do {
-		assert_ok(walk_next(&walk, &step));
-	} while (step == WALK_RECORD);
-	assert_int_equal(walk.fault, WALK_CHECK);
-	assert_ok(walk_resync(&walk, &is_found));
-	assert_true(is_found);
-	assert_int_equal(walk.next_seq, 6);
-	for (size_t n = 6; n < count; n++) {
-		assert_ok(walk_next(&walk, &step));
-		assert_int_equal(step, WALK_RECORD);
-		assert_int_equal(walk.record.header.seq, n);
-	}
 	walk_close(&walk);
 }
 
@@ -460,10 +361,7 @@ int main(void)
 		cmocka_unit_test(a_cut_frame_is_told_from_an_end),
 		cmocka_unit_test(a_segment_follows_the_one_before_it_in_everything),
 		cmocka_unit_test(a_torn_magic_is_told_from_other_bytes),
-		cmocka_unit_test(only_a_frame_that_can_be_ours_is_taken_up_again),
-		cmocka_unit_test(a_frame_with_another_check_is_not_taken_up),
 		cmocka_unit_test(goes_on_at_a_place_with_the_chain_given),
-		cmocka_unit_test(finds_the_next_frame_behind_a_damaged_one),
 		cmocka_unit_test(a_log_that_grows_can_be_followed),
 		cmocka_unit_test(the_reader_seeks_and_gives_erased_bodies),
 		cmocka_unit_test(the_reader_marks_a_damaged_body_and_goes_on),
