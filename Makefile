@@ -232,6 +232,7 @@ $(BUILD)/obj/fs/driver/%.o:         FLAGS = $(FLAGS_driver)
 $(BUILD)/obj/tools/%.o:             FLAGS = $(FLAGS_tools)
 $(BUILD)/obj/tools/mount_%:          FLAGS = $(FLAGS_mount)
 $(BUILD)/obj/tests/%.o:             FLAGS = $(FLAGS_tests)
+$(BUILD)/obj/tests/fuzz/fuzz_state.o: FLAGS = $(FLAGS_tests) -Itools
 $(BUILD)/obj/tests/bench/%.o:       FLAGS = $(FLAGS_tests) -Itests/bench
 $(foreach name,serve emptyfs passfs,$(BUILD)/obj/tests/bench/$(name).o): \
 	FLAGS = $(FLAGS_tests) -Itests/bench $(FUSE_CFLAGS)
@@ -274,9 +275,11 @@ $(filter %fs,$(BENCHES)): $(call obj,tests/bench/serve.c)
 $(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT) $(LIB)
 	$(LINK) $(STORE_LIBS) $(if $(filter %fs,$@),$(FUSE_LIBS))
 
-$(BUILD)/tests/fuzz/test_corpus: $(call obj,$(FUZZ_SRC))
+# Of the tools, what reads bytes that it has not written itself.
+FUZZ_TOOLS := $(call obj,$(addprefix tools/,common.c line.c state.c text.c))
+$(BUILD)/tests/fuzz/test_corpus: $(call obj,$(FUZZ_SRC)) $(FUZZ_TOOLS)
 
-$(BUILD)/fuzz: $(call obj,$(FUZZ_DOOR) $(FUZZ_SRC)) $(SUPPORT) $(LIB)
+$(BUILD)/fuzz: $(call obj,$(FUZZ_DOOR) $(FUZZ_SRC)) $(FUZZ_TOOLS) $(SUPPORT) $(LIB)
 	$(LINK) -fsanitize=fuzzer -lcmocka $(STORE_LIBS) $(TOOL_LIBS)
 
 $(TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT) $(LIB)

@@ -13,19 +13,19 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LINE_SIZE_MAX = 512, WORD_COUNT = 6 };
+enum { WORD_COUNT = 6 };
 
 static bool copy_word(char *to, size_t size, const char *word)
 {
 	return word[0] != '\0' && (size_t)snprintf(to, size, "%s", word) < size;
 }
 
-/* The words of the one line of @text, which is cut into them; a host may hold spaces. */
-static bool parse(struct state *state, char *text)
+/* A host may hold spaces. */
+bool state_decode(struct state *state, char *text, size_t size)
 {
 	char *words[WORD_COUNT], *feed = strchr(text, '\n');
 
-	if (!feed || feed[1] != '\0')
+	if (size > STATE_SIZE_MAX || !feed || (size_t)(feed - text) + 1 != size)
 		return false;
 	*feed = '\0';
 	for (int i = 0; i < WORD_COUNT - 1; i++) {
@@ -41,6 +41,18 @@ static bool parse(struct state *state, char *text)
 	       copy_word(state->host, sizeof(state->host), words[5]);
 }
 
+size_t state_encode(const struct state *state, char *ret_line)
+{
+	char leaf[2 * INK_HASH_SIZE + 1];
+
+	text_hex(state->leaf, INK_HASH_SIZE, leaf);
+	/* At most 13 + 21 + 65 + 21 + 16 + 256 bytes. */
+	return (size_t)snprintf(ret_line, STATE_SIZE_MAX + 1,
+				"inkfs-state/1 %" PRIu64 " %s %" PRIu64 " %s %s\n", state->next_seq,
+				leaf, state->output_size, state->format,
+				state->host[0] ? state->host : "-");
+}
+
 /* Anything but a file reads as empty: a pipe would keep us waiting. */
 static FILE *open_file(const char *path)
 {
@@ -54,8 +66,9 @@ static FILE *open_file(const char *path)
 
 bool state_load(struct state *state, const char *path)
 {
-	char text[LINE_SIZE_MAX + 1] = "";
+	char text[STATE_SIZE_MAX + 2] = ""; /* one more, so that a longer file is seen to be */
 	FILE *file = open_file(path);
+	size_t size;
 
 	*state = (struct state){ .path = path };
 	if (!file && errno == ENOENT)
@@ -64,9 +77,10 @@ bool state_load(struct state *state, const char *path)
 		complain("%s: cannot read how far it got: %s", path, strerror(errno));
 		return false;
 	}
-	text[fread(text, 1, LINE_SIZE_MAX, file)] = '\0';
+	size = fread(text, 1, STATE_SIZE_MAX + 1, file);
+	text[size] = '\0';
 	fclose(file);
-	state->is_found = parse(state, text);
+	state->is_found = state_decode(state, text, size);
 	if (!state->is_found)
 		complain(
 			"%s: not a state file of 'inkfs log'; name another, or remove it to begin anew",
@@ -88,15 +102,14 @@ static bool sync_folder(const char *path)
 
 static bool write_file(const struct state *state, const char *path)
 {
-	char leaf[2 * INK_HASH_SIZE + 1];
 	FILE *file = fopen(path, "we");
+	char line[STATE_SIZE_MAX + 1];
 	bool is_good;
 
 	if (!file)
 		return false;
-	text_hex(state->leaf, INK_HASH_SIZE, leaf);
-	fprintf(file, "inkfs-state/1 %" PRIu64 " %s %" PRIu64 " %s %s\n", state->next_seq, leaf,
-		state->output_size, state->format, state->host[0] ? state->host : "-");
+	(void)state_encode(state, line);
+	fputs(line, file);
 	is_good = fflush(file) == 0 && fsync(fileno(file)) == 0;
 	return fclose(file) == 0 && is_good;
 }

@@ -13,6 +13,7 @@
 #define TOOLS_STATE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "inkfs/record.h"
@@ -27,6 +28,15 @@ struct state {
 	char host[256]; /* of the last MOUNT; escaped as text_escape(), "-" for none */
 };
 
+enum { STATE_SIZE_MAX = 512 }; /* of the line, bytes */
+
+/*
+ * The line, with its line feed; @text has a NUL behind its @size bytes and is cut into words.  Into all members but path and
+ * is_found.
+ */
+bool state_decode(struct state *state, char *text, size_t size);
+/* @ret_line: STATE_SIZE_MAX + 1 bytes; returns how long it is without the NUL. */
+size_t state_encode(const struct state *state, char *ret_line);
 /* Read the file @path, if it is there.  false after having complained. */
 bool state_load(struct state *state, const char *path);
 /* Put it in place of the old one.  false after having complained. */

@@ -332,9 +332,23 @@ static enum ink_err handle_bad(struct verify *v, bool *ret_is_end)
 
 /* --- the end ------------------------------------------------------------------------------- */
 
-/*
- * Zeros where the next record would begin: space allocated ahead, or a hole with something behind it.
- */
+/* What an orderly end does not leave, but a crash of the next opening may: space for it, or a segment without a record. */
+static void judge_behind_end(struct verify *v, uint64_t tail_size)
+{
+	struct walk *walk = &v->walk;
+	bool is_empty = walk->fd >= 0 && walk->pos == SEGMENT_HEADER_SIZE;
+
+	if (!v->chain.is_closed || (change_is_seen(v) && v->is_live) ||
+	    (!is_empty && (tail_size == 0 || v->chain.tree.size == 1)))
+		return;
+	if (is_empty)
+		walk->place = place_make(walk->segment, 0);
+	suspect_begin(v, walk->next_seq, walk->place);
+	report_place(v, INK_FIND_SEGMENT_TAIL, walk->next_seq, walk->place,
+		     "room for records behind the closing one");
+}
+
+/* Zeros where the next record would begin: space allocated ahead, or a hole with something behind it. */
 static enum ink_err handle_end(struct verify *v, bool *ret_is_end)
 {
 	struct walk *walk = &v->walk;
@@ -359,14 +373,7 @@ static enum ink_err handle_end(struct verify *v, bool *ret_is_end)
 			segment, place_offset(walk->place));
 		return step_over(v, segment, ret_is_end);
 	}
-	(void)change_is_seen(v);
-	if (tail_size > 0 && v->chain.is_closed && v->chain.tree.size > 1 && !v->is_live) {
-		/* Allocated for the next session, which then did not begin: a crash can do that. */
-		suspect_begin(v, walk->next_seq, walk->place);
-		report_place(v, INK_FIND_SEGMENT_TAIL, walk->next_seq, walk->place,
-			     "%llu zero bytes behind the closing record",
-			     (unsigned long long)tail_size);
-	}
+	judge_behind_end(v, tail_size);
 	return skip_segment(v, segment, ret_is_end);
 }
 

@@ -29,6 +29,7 @@ class Log:
     damage: Damage | None = None
     end_place: int = 0
     tail_size: int = 0  # zero bytes behind the last frame
+    is_last_empty: bool = False  # a segment without a frame behind others
     store_ids: list[bytes] = field(default_factory=list)
 
     @property
@@ -52,6 +53,7 @@ def read_log(segments: list[bytes]) -> Log:
                 record.place, record.end_place = place, index << 32 | pos
                 log.records.append(record)
                 log.end_place = record.end_place
+            log.is_last_empty = pos == SEGMENT_HEADER_SIZE
     except Bad as bad:
         log.damage = Damage(bad.code, bad.text, len(log.records), place)
         log.damage.can_be_crash = not isinstance(bad, Replaced)

@@ -180,16 +180,17 @@ class Verifier:
         elif self.head.count > count:
             self._find("index-ahead", EVIDENCE,
                        f"the index knows of {self.head.count} records, the log of {count}")
-        elif state.is_closed and log.tail_size:
-            self._find("torn-tail", OBSERVATION, "zero bytes behind an orderly end", count,
-                       log.end_place)
+        elif state.is_closed and (log.tail_size or log.is_last_empty):
+            self._find("torn-tail", OBSERVATION, "zero bytes or an empty segment behind an orderly end",
+                       count, log.end_place)
         if state.genesis is None:
             self._find("genesis", EVIDENCE, "the log does not begin with a GENESIS")
         if self.tables is not None and 0 <= self.head.count < count:
             code = "index-behind" if self.head.count else "index"
             severity = OBSERVATION if self.head.count else EVIDENCE
             self._find(code, severity, f"the index covers {self.head.count} of {count} records")
-        is_end = self.is_whole and not log.damage and log.tail_size == 0
+        is_end = (self.is_whole and not log.damage and log.tail_size == 0
+                  and not log.is_last_empty)
         self.result.closed = state.is_closed and is_end
 
     def _judge_damage(self, log: Log, damage: Damage) -> None:

@@ -24,7 +24,7 @@ struct fuzz_target {
 };
 
 extern const struct fuzz_target fuzz_body, fuzz_frame, fuzz_segment, fuzz_key, fuzz_note, fuzz_vkey,
-	fuzz_proof, fuzz_lmdb, fuzz_index, fuzz_store, fuzz_evidence;
+	fuzz_proof, fuzz_lmdb, fuzz_index, fuzz_store, fuzz_evidence, fuzz_tiles, fuzz_state;
 
 /* All of the above; the last is NULL. */
 extern const struct fuzz_target *const fuzz_targets[];

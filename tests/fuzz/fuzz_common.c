@@ -7,8 +7,9 @@
 #include "fuzz.h"
 
 const struct fuzz_target *const fuzz_targets[] = {
-	&fuzz_body,  &fuzz_frame, &fuzz_segment, &fuzz_key,   &fuzz_note,     &fuzz_vkey,
-	&fuzz_proof, &fuzz_lmdb,  &fuzz_index,   &fuzz_store, &fuzz_evidence, NULL,
+	&fuzz_body,     &fuzz_frame, &fuzz_segment, &fuzz_key,   &fuzz_note,
+	&fuzz_vkey,     &fuzz_proof, &fuzz_lmdb,    &fuzz_index, &fuzz_store,
+	&fuzz_evidence, &fuzz_tiles, &fuzz_state,   NULL,
 };
 
 static const char *input_name = "(new)";

@@ -124,6 +124,25 @@ def indexes():
         put("index", f"new{db:02}", bytes([3, db, 15]) + bytes(7) + b"\2" + bytes(7) + b"\1" + b"\0\0\x10" + b"\0" * 7 + b"\5" + b"\0" * 7 + b"\6")
 
 
+def tiles():
+    put("tiles", "unchanged", b"\0\0")
+    for flags in 1, 2, 3, 4:
+        put("tiles", f"flags{flags}", bytes([0, flags]))
+    for file in range(0, 48, 3):
+        put("tiles", f"before{file:02}", bytes([1, file, 0, 5]) + b"other")
+    put("tiles", "byte", bytes([0, 0, 3, 0]) + struct.pack(">I", 3000) + b"\1X")
+    put("tiles", "byte-before", bytes([1, 0, 0, 0, 0, 3, 0]) + struct.pack(">I", 3000) + b"\1X")
+
+
+def states():
+    leaf = "0123456789abcdef" * 4
+    put("state", "one", f"inkfs-state/1 17 {leaf} 4096 json host.example\n".encode())
+    put("state", "none", f"inkfs-state/1 0 {'0' * 64} 0 ecs -\n".encode())
+    put("state", "spaces", f"inkfs-state/1 18446744073709551615 {leaf} 1 csv a host  \\n with spaces\n".encode())
+    put("state", "long", f"inkfs-state/1 1 {leaf} 1 csv {'h' * 255}\n".encode())
+    put("state", "nul", f"inkfs-state/1 1 {leaf} 1 csv h\n\0more".encode())
+
+
 def main():
     log = golden("log/0000000000.seg")
     bodies(log)
@@ -137,6 +156,8 @@ def main():
     put("lmdb", "golden", image(golden("index/data.mdb"), PAGE))
     stores()
     indexes()
+    tiles()
+    states()
 
 
 if __name__ == "__main__":

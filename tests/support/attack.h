@@ -51,6 +51,7 @@ struct attack {
 
 /* Each ends with one whose @what is NULL. */
 extern const struct attack attacks_on_content[];
+extern const struct attack attacks_on_files[];
 extern const struct attack attacks_by_erasing[];
 extern const struct attack attacks_on_index[];
 extern const struct attack attacks_on_ends[];

@@ -15,9 +15,10 @@
 #include "scratch.h"
 #include "trial.h"
 
-static const struct attack *const tables[] = { attacks_on_content, attacks_by_erasing,
-					       attacks_on_index,   attacks_on_ends,
-					       attacks_on_keys,    no_attacks };
+static const struct attack *const tables[] = { attacks_on_content, attacks_on_files,
+					       attacks_by_erasing, attacks_on_index,
+					       attacks_on_ends,    attacks_on_keys,
+					       no_attacks };
 
 static struct scene scene;
 static bool is_through_mount;
