@@ -67,6 +67,8 @@ static bool parse_args(int argc, char **argv, struct check_args *args)
 
 static const char *trust_of(const struct ink_evidence *e)
 {
+	if (e->is_pin_weak)
+		return "the checkpoint that was given, signed by the log key only: if you had it from others, whoever had that key could have made it";
 	if (e->is_pinned)
 		return "the checkpoint that was given, and the key";
 	if (!e->has_succession)
@@ -138,6 +140,7 @@ static bool put_json(const struct ink_evidence *e, const char *file, const char 
 	json_add(&line, "rekeys", json_u64(e->rekey_count));
 	json_add(&line, "covered", json_boolean(e->is_covered));
 	json_add(&line, "pinned", json_boolean(e->is_pinned));
+	json_add(&line, "pin_is_weak", json_boolean(e->is_pin_weak));
 	return json_put_line(stdout, line);
 }
 

@@ -352,6 +352,7 @@ static enum ink_err check_pinned(struct check *c, const struct ink_checkpoint_te
 	if (memcmp(checkpoint.root, c->checkpoint.root, INK_HASH_SIZE) != 0)
 		return bad(c, "it is of another history than the checkpoint that was given");
 	c->evidence.is_pinned = true;
+	c->evidence.is_pin_weak = !succession_has_line(&note, checkpoint.origin);
 	return INK_OK;
 }
 

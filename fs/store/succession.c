@@ -75,3 +75,18 @@ void succession_name(struct ink_str origin, uint32_t epoch, char ret_name[static
 {
 	snprintf(ret_name, EPOCH_NAME_SIZE, "%.*s/epoch/%u", (int)origin.size, origin.data, epoch);
 }
+
+bool succession_has_line(const struct note *note, struct ink_str origin)
+{
+	static const char epoch[] = "/epoch/";
+	const size_t size = origin.size + sizeof(epoch) - 1;
+
+	for (unsigned i = 0; i < note->line_count; i++) {
+		struct ink_str name = note->lines[i].name;
+
+		if (name.size > size && memcmp(name.data, origin.data, origin.size) == 0 &&
+		    memcmp(name.data + origin.size, epoch, sizeof(epoch) - 1) == 0)
+			return true;
+	}
+	return false;
+}

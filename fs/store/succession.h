@@ -9,6 +9,7 @@
 #define INK_SUCCESSION_H
 
 #include "inkfs/reader.h"
+#include "note.h"
 #include "vkey.h"
 
 struct succession {
@@ -37,5 +38,7 @@ bool succession_follow(struct succession *keys, const struct ink_record *record,
 /* "ORIGIN/epoch/N", the name of the line of the seal key in a checkpoint; @ret_name: EPOCH_NAME_SIZE bytes. */
 enum { EPOCH_NAME_SIZE = 300 };
 void succession_name(struct ink_str origin, uint32_t epoch, char ret_name[static EPOCH_NAME_SIZE]);
+/* Does a line say that a seal key of this log signs, whichever?  Without one, only the log key vouches. */
+bool succession_has_line(const struct note *note, struct ink_str origin);
 
 #endif

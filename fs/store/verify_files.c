@@ -112,6 +112,10 @@ static void check_store_entry(struct verify *v, const char *name, const struct s
 	if (strcmp(name, FSCK_FOLDER) == 0 && S_ISDIR(status->st_mode))
 		return;
 	check_entry(v, in_store, "", name, status);
+	if (strcmp(name, "index.new") == 0 && S_ISDIR(status->st_mode))
+		note_file(
+			v, INK_FIND_FOREIGN_FILE, name,
+			"an index that is being made, or was when that was cut off; it means nothing and was not looked at");
 	if (strcmp(name, "lock") == 0 && S_ISREG(status->st_mode) && status->st_size != 0)
 		report_foreign(v, "", name, "the lock file is not empty");
 }
@@ -129,6 +133,8 @@ static void check_new_index_entry(struct verify *v, const char *name, const stru
 static void check_key_entry(struct verify *v, const char *name, const struct stat *status)
 {
 	check_entry(v, in_keys, "keys", name, status);
+	if (strcmp(name, "seal.key.new") == 0 && status->st_size > SEAL_KEY_FILE_SIZE)
+		report_foreign(v, "keys", name, "longer than a key file can be");
 }
 
 /* fsck names what it found by its inode: "#12". */

@@ -13,7 +13,6 @@
 #include "hash.h"
 
 enum {
-	SEAL_KEY_FILE_SIZE = 144,
 	SEAL_KEY_OFF_VERSION = 8,
 	SEAL_KEY_OFF_EPOCH = 12,
 	SEAL_KEY_OFF_COUNT = 16,

@@ -8,10 +8,10 @@
  */
 #include "verify_private.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "error.h"
+#include "succession.h"
 
 static int by_size(const void *a, const void *b)
 {
@@ -19,22 +19,6 @@ static int by_size(const void *a, const void *b)
 
 	return (left->checkpoint.size > right->checkpoint.size) -
 	       (left->checkpoint.size < right->checkpoint.size);
-}
-
-/* Does it say that one of our seal keys signs it, whichever? */
-static bool has_epoch_line(const struct note *note, struct ink_str origin)
-{
-	static const char epoch[] = "/epoch/";
-	const size_t size = origin.size + sizeof(epoch) - 1;
-
-	for (unsigned i = 0; i < note->line_count; i++) {
-		struct ink_str name = note->lines[i].name;
-
-		if (name.size > size && memcmp(name.data, origin.data, origin.size) == 0 &&
-		    memcmp(name.data + origin.size, epoch, sizeof(epoch) - 1) == 0)
-			return true;
-	}
-	return false;
 }
 
 enum ink_err pins_begin(struct verify *v)
@@ -60,7 +44,8 @@ enum ink_err pins_begin(struct verify *v)
 					 "%s is not a checkpoint; give the file as it was written",
 					 text->name);
 		pin->name = text->name;
-		if (text == v->options.since && !has_epoch_line(&pin->note, pin->checkpoint.origin))
+		if (text == v->options.since &&
+		    !succession_has_line(&pin->note, pin->checkpoint.origin))
 			return error_set(
 				v->error, INK_ERR_INVALID,
 				"%s is signed by no seal key, so whoever has the log key could have made it, and nothing is left out on its word; verify all, with --checkpoint %s",
@@ -77,12 +62,11 @@ enum ink_err pins_begin(struct verify *v)
 static enum note_verdict epoch_verdict(const struct verify *v, const struct pin *pin)
 {
 	const struct chain *chain = &v->chain;
-	char name[CHECKPOINT_ORIGIN_SIZE_MAX + 32];
+	char name[EPOCH_NAME_SIZE];
 
 	if (!chain->is_key_known)
 		return NOTE_UNKNOWN;
-	snprintf(name, sizeof(name), "%.*s/epoch/%u", (int)pin->checkpoint.origin.size,
-		 pin->checkpoint.origin.data, chain->epoch);
+	succession_name(pin->checkpoint.origin, chain->epoch, name);
 	return note_check(&pin->note, str_of(name, sizeof(name)), NOTE_COSIGNATURE, chain->seal_key,
 			  NULL);
 }
@@ -159,7 +143,7 @@ static bool is_same_tree(struct verify *v, const struct pin *pin)
 		return false;
 	}
 	if (pin->epoch_verdict == NOTE_UNKNOWN && size > 0 &&
-	    has_epoch_line(&pin->note, pin->checkpoint.origin)) {
+	    succession_has_line(&pin->note, pin->checkpoint.origin)) {
 		report_file(
 			v, INK_FIND_CHECKPOINT, pin->name,
 			"the checkpoint is signed by another seal key than that of epoch %u, in force at its %llu records",

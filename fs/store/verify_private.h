@@ -32,6 +32,7 @@ enum {
 	VERIFY_PATH_SIZE = 4352,
 	ERASED_MAX = 65536,
 	LEVEL_COUNT = TILE_LEVEL_MAX,
+	SEAL_KEY_FILE_SIZE = 144,
 };
 
 /* --- findings ------------------------------------------------------------------------------ */

@@ -62,6 +62,7 @@ struct ink_evidence {
 	uint64_t
 		cosigned_s; /* when the seal key signed the checkpoint, by the machine's clock; 0: not known */
 	bool is_pinned; /* the checkpoint is the one that was given */
+	bool is_pin_weak; /* and that one has no line of a seal key: who has the log key could have made it */
 };
 
 /* @tlog_proof: the C2SP tlog-proof of the record, whose entry is record->entry.  false ends the calls. */

@@ -57,6 +57,14 @@ rm -r copy/keys copy/index copy/lock
 run 0 "$inkfs" prove copy /jobs/build.log --checkpoint cp.21 -o away/old
 run 0 "$inkfs" check away/old --key @vkey --checkpoint cp.21
 out_has "trust        the checkpoint that was given, and the key"
+sed 6d cp.21 >cp.log-only
+run 0 "$inkfs" check away/old --key @vkey --checkpoint cp.log-only
+out_has "trust        the checkpoint that was given, signed by the log key only"
+run 0 "$inkfs" check away/old --key @vkey --checkpoint cp.log-only --json
+out_has '"pinned":true,"pin_is_weak":true'
+run 0 "$inkfs" check away/old --key @vkey --checkpoint cp.21 --json
+out_has '"pinned":true,"pin_is_weak":false'
+rm cp.log-only
 run 0 "$inkfs" prove st /jobs/build.log --checkpoint cp.21 -o away/old2
 cmp away/old away/old2 || fail "other evidence with an index"
 run 3 "$inkfs" check away/file --key @vkey --checkpoint cp.21

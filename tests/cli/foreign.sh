@@ -45,6 +45,10 @@ done
 cp -a st/index st/index.new
 cp -p st/keys/seal.key st/keys/seal.key.new
 run 0 "$inkfs" verify st
+out_has "observation foreign-file index.new: "
+echo >>st/keys/seal.key.new
+run 1 "$inkfs" verify st
+out_has "EVIDENCE foreign-file keys/seal.key.new: longer than a key file can be"
 echo x >st/index.new/evil
 run 1 "$inkfs" verify st
 out_has "EVIDENCE foreign-file index.new/evil: "

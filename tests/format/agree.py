@@ -204,6 +204,9 @@ def folders(store: str) -> Iterator[Case]:
         yield Case(store, f"lost/{name} is there", put(f"lost/{name}", b"x"), exit_code=1)
     for name in ("tail.new", f"{999999:020}.tail", f"{(1 << 64) - 1:020}.63.tail"):
         yield Case(store, f"lost/{name} is there", put(f"lost/{name}", b"x"), exit_code=0)
+    for size, code in ((0, 0), (144, 0), (145, 1)):
+        yield Case(store, f"keys/seal.key.new of {size} bytes", put("keys/seal.key.new", bytes(size)),
+                   exit_code=code)
     yield Case(store, "no vkey", put("vkey", None))
     yield Case(store, "no lock", put("lock", None))
     yield Case(store, "no index", lambda _s: {DATA: None, "index/lock.mdb": None}, exit_code=0)

@@ -113,6 +113,10 @@ class Verifier:
         self._check_names(self.store / "index.new", BELONGS_IN_INDEX)
         self._check_names(self.store / "keys", BELONGS_IN_KEYS)
         self._check_fsck(self.store / "lost+found")
+        if (self.store / "index.new").is_dir():
+            self._find("foreign-file", OBSERVATION, "index.new is left of an index that was being made")
+        if len(read_readable(self.store / "keys" / "seal.key.new")) > 144:
+            self._find("foreign-file", EVIDENCE, "keys/seal.key.new is longer than a key file")
         names = sorted(entry.name for entry in os.scandir(self.store / "log"))
         good = {name: stat.S_IFREG for name in names
                 if re.fullmatch(r"[0-9]{10}\.seg", name) and int(name[:10]) < 1 << 32}
@@ -309,6 +313,13 @@ def lost_name(seq: int, number: int) -> str:
 
 
 # --- files ---------------------------------------------------------------------------------------
+
+
+def read_readable(path: Path) -> bytes:
+    try:
+        return read_regular(path) or b""
+    except PermissionError:
+        return b""
 
 
 def entries_of(folder: Path) -> list[os.DirEntry[str]]:
