@@ -28,7 +28,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	if (size <= target->size_max)
-		target->run(data, size);
+	if (size > target->size_max)
+		return -1; /* not into the corpus */
+	target->run(data, size);
 	return 0;
 }
