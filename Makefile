@@ -76,6 +76,8 @@ FLAGS_tools   := -Itools -fPIE
 FLAGS_mount   := -Itools -Ifs/driver -fPIE
 FLAGS_tests   := -Ifs/store -Itests -Itests/support -fPIE
 
+comma := ,
+
 # --- what there is to build --------------------------------------------------
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -246,6 +248,9 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 LYING := $(BUILD)/tests/crash/test_power $(BUILD)/tests/soak/soak_power
 $(filter $(LYING),$(TESTS) $(SOAKS)): $(call obj,tests/soak/lying_libc.c)
 
+# A sanitizer brings its own allocator; the linker takes the store's calls of it.
+LINK_test_memory := $(if $(SAN),-Wl$(comma)--wrap=malloc$(comma)--wrap=calloc$(comma)--wrap=realloc)
+
 # An archive keeps members whose source is gone, so it is made anew; the list
 # of members is a file so that a removed source is noticed.
 define archive
@@ -283,7 +288,7 @@ $(BUILD)/fuzz: $(call obj,$(FUZZ_DOOR) $(FUZZ_SRC)) $(FUZZ_TOOLS) $(SUPPORT) $(L
 	$(LINK) -fsanitize=fuzzer -lcmocka $(STORE_LIBS) $(TOOL_LIBS)
 
 $(TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT) $(LIB)
-	$(LINK) -lcmocka $(STORE_LIBS) $(TOOL_LIBS)
+	$(LINK) $(LINK_$(@F)) -lcmocka $(STORE_LIBS) $(TOOL_LIBS)
 
 $(BUILD)/tests/soak/soak_block: $(call obj,tests/bench/serve.c)
 $(SOAKS): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT) $(LIB)

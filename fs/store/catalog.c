@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Head and the inode cache; catalog_leaves.c has leaves, blocks and tiles, catalog_apply.c what each kind of record does. */
+/* Head and names; catalog_inodes.c has the cache of inodes, catalog_leaves.c leaves, blocks and tiles, catalog_apply.c what each kind of record does. */
 #include "catalog_private.h"
 
 #include <assert.h>
-#include <sys/stat.h>
 #include <errno.h>
 #include <stdlib.h>
 
-enum { HEAD_SIZE_MAX = 512 + TREE_DEPTH_MAX * INK_HASH_SIZE, INODE_VALUE_SIZE = 136 };
+enum { HEAD_SIZE_MAX = 512 + TREE_DEPTH_MAX * INK_HASH_SIZE };
 
 size_t key_u64(uint64_t a, uint8_t *ret_key)
 {
@@ -107,56 +106,6 @@ static enum ink_err head_decode(const uint8_t *bytes, size_t size, struct head *
 	return merkle_load(&head->tree, head->record_count, nodes, node_count);
 }
 
-static void inode_encode(const struct inode *inode, uint8_t *bytes)
-{
-	struct put put;
-
-	put_init(&put, bytes, INODE_VALUE_SIZE);
-	put_u32(&put, inode->mode);
-	put_u32(&put, inode->uid);
-	put_u32(&put, inode->gid);
-	put_u32(&put, inode->nlink);
-	put_u32(&put, inode->flags);
-	put_u32(&put, 0);
-	put_u64(&put, inode->size);
-	put_u64(&put, inode->record_count);
-	put_u64(&put, inode->last_seq);
-	put_bytes(&put, inode->last_leaf, INK_HASH_SIZE);
-	put_u64(&put, (uint64_t)inode->atime_ns);
-	put_u64(&put, (uint64_t)inode->mtime_ns);
-	put_u64(&put, (uint64_t)inode->ctime_ns);
-	put_u64(&put, (uint64_t)inode->btime_ns);
-	put_u64(&put, inode->parent);
-	put_u64(&put, inode->run_start);
-	put_u64(&put, inode->run_end_place);
-	assert(!put.is_full);
-}
-
-static enum ink_err inode_decode(const uint8_t *bytes, size_t size, struct inode *inode)
-{
-	struct get get;
-
-	get_init(&get, bytes, size);
-	inode->mode = get_u32(&get);
-	inode->uid = get_u32(&get);
-	inode->gid = get_u32(&get);
-	inode->nlink = get_u32(&get);
-	inode->flags = get_u32(&get);
-	get_zero(&get, 4);
-	inode->size = get_u64(&get);
-	inode->record_count = get_u64(&get);
-	inode->last_seq = get_u64(&get);
-	get_array(&get, inode->last_leaf, INK_HASH_SIZE);
-	inode->atime_ns = (int64_t)get_u64(&get);
-	inode->mtime_ns = (int64_t)get_u64(&get);
-	inode->ctime_ns = (int64_t)get_u64(&get);
-	inode->btime_ns = (int64_t)get_u64(&get);
-	inode->parent = get_u64(&get);
-	inode->run_start = get_u64(&get);
-	inode->run_end_place = get_u64(&get);
-	return get_is_done(&get) ? INK_OK : INK_ERR_DAMAGED;
-}
-
 static enum ink_err load(struct catalog *catalog)
 {
 	const uint8_t *value;
@@ -192,23 +141,11 @@ enum ink_err catalog_open(struct index *index, struct catalog **ret_catalog)
 	return INK_OK;
 }
 
-static void drop_inodes(struct catalog *catalog)
-{
-	for (unsigned i = 0; i < INODE_BUCKET_COUNT; i++) {
-		for (struct inode *inode = catalog->buckets[i], *next; inode; inode = next) {
-			next = inode->next;
-			free(inode);
-		}
-		catalog->buckets[i] = NULL;
-	}
-	catalog->inode_count = 0;
-}
-
 void catalog_close(struct catalog *catalog)
 {
 	if (!catalog)
 		return;
-	drop_inodes(catalog);
+	inodes_release(catalog);
 	free(catalog);
 }
 
@@ -217,100 +154,11 @@ const struct head *catalog_head(const struct catalog *catalog)
 	return &catalog->head;
 }
 
-static unsigned bucket_of(uint64_t number)
-{
-	return (unsigned)((number * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - INODE_BUCKET_BITS));
-}
-
-enum ink_err inode_add(struct catalog *catalog, uint64_t number, struct inode **ret_inode)
-{
-	struct inode *inode = calloc(1, sizeof(*inode));
-	unsigned bucket = bucket_of(number);
-
-	if (!inode) {
-		errno = ENOMEM;
-		return INK_ERR_IO;
-	}
-	inode->number = number;
-	inode->next = catalog->buckets[bucket];
-	catalog->buckets[bucket] = inode;
-	catalog->inode_count++;
-	*ret_inode = inode;
-	return INK_OK;
-}
-
-enum ink_err catalog_inode(struct catalog *catalog, uint64_t number, struct inode **ret_inode)
-{
-	struct inode *inode = catalog->buckets[bucket_of(number)];
-	struct inode found = { .number = number };
-	const uint8_t *value;
-	enum ink_err err;
-	uint8_t key[8];
-	size_t size;
-
-	while (inode && inode->number != number)
-		inode = inode->next;
-	if (inode) {
-		*ret_inode = inode;
-		return INK_OK;
-	}
-	err = index_get(catalog->index, DB_INODES, key, key_u64(number, key), &value, &size);
-	if (err == INK_OK)
-		err = inode_decode(value, size, &found);
-	if (err == INK_OK)
-		err = inode_add(catalog, number, &inode);
-	if (err != INK_OK)
-		return err;
-	found.next = inode->next;
-	*inode = found;
-	*ret_inode = inode;
-	return INK_OK;
-}
-
-void inode_touch(struct catalog *catalog, struct inode *inode, uint64_t seq)
-{
-	if (!inode->is_dirty)
-		catalog->dirty_count++;
-	inode->is_dirty = true;
-	inode->touched_seq = seq;
-}
-
-size_t catalog_dirty_count(const struct catalog *catalog)
-{
-	return catalog->dirty_count;
-}
-
-static enum ink_err flush_inodes(struct catalog *catalog)
-{
-	for (unsigned i = 0; i < INODE_BUCKET_COUNT && catalog->dirty_count > 0; i++)
-		for (struct inode *inode = catalog->buckets[i]; inode; inode = inode->next) {
-			uint8_t value[INODE_VALUE_SIZE], key[8];
-			enum ink_err err;
-
-			if (!inode->is_dirty)
-				continue;
-			inode_encode(inode, value);
-			err = index_put(catalog->index, DB_INODES, key, key_u64(inode->number, key),
-					value, sizeof(value));
-			if (err != INK_OK)
-				return err;
-			inode->is_dirty = false;
-			catalog->dirty_count--;
-		}
-	return INK_OK;
-}
-
-void catalog_shrink(struct catalog *catalog)
-{
-	if (catalog->inode_count > INODE_CACHE_MAX && catalog->dirty_count == 0)
-		drop_inodes(catalog);
-}
-
 enum ink_err catalog_flush(struct catalog *catalog)
 {
 	uint64_t count = catalog->head.record_count;
 	uint8_t bytes[HEAD_SIZE_MAX];
-	enum ink_err err = flush_inodes(catalog);
+	enum ink_err err = inodes_flush(catalog, 0);
 
 	catalog_shrink(catalog);
 	if (err == INK_OK)
@@ -339,23 +187,6 @@ enum ink_err catalog_name(struct catalog *catalog, uint64_t parent, struct ink_s
 	ret_entry->inode = be64_load(value);
 	ret_entry->cookie = be64_load(value + 8);
 	return INK_OK;
-}
-
-bool catalog_is_beneath(struct catalog *catalog, uint64_t number, uint64_t ancestor)
-{
-	struct inode *inode;
-
-	/* A chain of parents longer than there are inodes is a circle. */
-	for (uint64_t steps = 0; steps <= catalog->head.next_inode; steps++) {
-		if (number == ancestor)
-			return true;
-		if (number == INK_ROOT_INODE)
-			return false;
-		if (catalog_inode(catalog, number, &inode) != INK_OK)
-			return true;
-		number = inode->parent;
-	}
-	return true;
 }
 
 enum ink_err catalog_place(struct catalog *catalog, uint64_t seq, uint64_t *ret_place)

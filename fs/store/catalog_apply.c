@@ -2,6 +2,9 @@
 /* What each kind of record does to the catalog.  Every function tests first and changes afterwards. */
 #include "catalog_private.h"
 
+#include "block.h"
+#include "overlay.h"
+
 #include <assert.h>
 #include <sys/stat.h>
 
@@ -413,6 +416,33 @@ static const struct {
 	[INK_ANCHOR] = { apply_nothing, ANYWHERE },
 };
 
+static bool is_of_names(uint8_t kind)
+{
+	return kind == INK_CREATE || kind == INK_MKDIR || kind == INK_SYMLINK ||
+	       kind == INK_RENAME || kind == INK_LINK || kind == INK_UNLINK;
+}
+
+enum ink_err catalog_reserve(struct catalog *catalog, uint8_t kind)
+{
+	/* A name is in three places, and a RENAME over another takes both away and puts one. */
+	enum { NAME_PUTS = 9 };
+	uint64_t count = catalog->head.record_count + 1;
+	/* ACTOR, EXTENTS, SEALS: one short pair. */
+	size_t size = overlay_put_size(16, 16);
+	enum ink_err err;
+
+	if (is_of_names(kind))
+		size += NAME_PUTS * overlay_put_size(8 + INK_NAME_SIZE_MAX, 8 + INK_NAME_SIZE_MAX) +
+			overlay_put_size(8, INK_TARGET_SIZE_MAX);
+	if (count % TILE_WIDTH == 0)
+		size += overlay_put_size(8, TILE_WIDTH * LEAF_ENTRY_SIZE) +
+			overlay_put_size(8, BLOCK_VALUE_SIZE);
+	for (uint64_t n = count; n % TILE_WIDTH == 0 && n > 0; n /= TILE_WIDTH)
+		size += overlay_put_size(9, TILE_WIDTH * INK_HASH_SIZE);
+	err = inodes_reserve(catalog);
+	return err == INK_OK ? index_reserve(catalog->index, size) : err;
+}
+
 static bool session_allows(const struct head *head, enum session session)
 {
 	return session == ANYWHERE || (session == INSIDE) == (head->mount_seq != 0);
@@ -446,5 +476,9 @@ enum ink_err catalog_apply(struct catalog *catalog, const struct ink_header *hea
 			  (header->kind == INK_EPOCH && body->seal.reason == INK_SEAL_UNMOUNT &&
 			   head->mount_seq == 0);
 	block_add(&catalog->block, header, body);
-	return leaf_add(catalog, leaf, place);
+	err = leaf_add(catalog, leaf, place);
+	/* What finds no memory for this goes on waiting. */
+	if (err == INK_OK)
+		(void)!inodes_flush(catalog, INODE_DIRTY_MAX);
+	return err;
 }

@@ -31,6 +31,7 @@ struct index {
 	MDB_dbi dbs[DB_COUNT];
 	struct overlay *active;
 	struct overlay *frozen;
+	struct overlay *spent; /* committed, to be freed */
 	size_t map_size;
 	bool is_read_only;
 	bool needs_growth; /* set by a commit that met MDB_MAP_FULL, answered by the next */
@@ -72,6 +73,28 @@ static int begin_snapshot(struct index *index)
 	for (int db = 0; db < DB_COUNT && code == 0; db++)
 		code = mdb_cursor_open(index->snapshot, index->dbs[db], &index->cursors[db]);
 	return code;
+}
+
+/* The same with what is committed since.  Takes no memory, so that want of it cannot stop a store here. */
+static int renew_snapshot(struct index *index)
+{
+	int code = mdb_txn_renew(index->snapshot);
+
+	for (int db = 0; db < DB_COUNT && code == 0; db++)
+		code = mdb_cursor_renew(index->snapshot, index->cursors[db]);
+	if (code == 0)
+		return 0;
+	/* The slot is gone: this process had the same index open a second time, and closed it. */
+	end_snapshot(index);
+	return begin_snapshot(index);
+}
+
+/* 0: yes.  MDB_NOTFOUND: an index in memory has none.  EIO: it was lost, with the map (index_thaw()). */
+static int has_snapshot(const struct index *index)
+{
+	if (index->snapshot)
+		return 0;
+	return index->env ? EIO : MDB_NOTFOUND;
 }
 
 static int open_dbs(struct index *index)
@@ -219,6 +242,7 @@ void index_close(struct index *index)
 		mdb_env_close(index->env);
 	overlay_close(index->active);
 	overlay_close(index->frozen);
+	overlay_close(index->spent);
 	free(index->data_path);
 	free(index);
 	errno = keep;
@@ -240,7 +264,9 @@ enum ink_err index_get(struct index *index, enum index_db db, const void *key, s
 		*ret_size = entry->value_size;
 		return INK_OK;
 	}
-	code = index->env ? mdb_get(index->snapshot, index->dbs[db], &k, &v) : MDB_NOTFOUND;
+	code = has_snapshot(index);
+	if (code == 0)
+		code = mdb_get(index->snapshot, index->dbs[db], &k, &v);
 	if (code != 0)
 		return fail(code);
 	*ret_value = v.mv_data;
@@ -252,6 +278,14 @@ static enum ink_err change(struct index *index, enum index_db db, const void *ke
 			   const void *value, size_t value_size)
 {
 	if (overlay_put(index->active, db, key, key_size, value, value_size))
+		return INK_OK;
+	errno = ENOMEM;
+	return INK_ERR_IO;
+}
+
+enum ink_err index_reserve(struct index *index, size_t size)
+{
+	if (overlay_reserve(index->active, size))
 		return INK_OK;
 	errno = ENOMEM;
 	return INK_ERR_IO;
@@ -290,11 +324,11 @@ static const struct overlay_entry *seek_overlay(const struct overlay *overlay, e
 static int seek_snapshot(struct index *index, enum index_db db, const void *key, size_t key_size,
 			 bool is_after, MDB_val *ret_key, MDB_val *ret_value)
 {
-	int code;
+	int code = has_snapshot(index);
 
 	*ret_key = (MDB_val){ key_size, (void *)(uintptr_t)key };
-	if (!index->env)
-		return MDB_NOTFOUND;
+	if (code != 0)
+		return code;
 	code = mdb_cursor_get(index->cursors[db], ret_key, ret_value, MDB_SET_RANGE);
 	if (code == 0 && is_after &&
 	    key_compare(ret_key->mv_data, ret_key->mv_size, key, key_size) == 0)
@@ -370,9 +404,10 @@ enum ink_err index_seek_back(struct index *index, enum index_db db, const void *
 	if (index->frozen)
 		entry = nearer(entry,
 			       in_db(overlay_seek_back(index->frozen, db, key, key_size), db), -1);
-	code = index->env ? mdb_cursor_get(index->cursors[db], &k, &v, MDB_SET_RANGE)
-			  : MDB_NOTFOUND;
-	if (code == MDB_NOTFOUND && index->env)
+	code = has_snapshot(index);
+	if (code == 0)
+		code = mdb_cursor_get(index->cursors[db], &k, &v, MDB_SET_RANGE);
+	if (code == MDB_NOTFOUND && index->snapshot)
 		code = mdb_cursor_get(index->cursors[db], &k, &v, MDB_LAST);
 	else if (code == 0 && key_compare(k.mv_data, k.mv_size, key, key_size) > 0)
 		code = mdb_cursor_get(index->cursors[db], &k, &v, MDB_PREV);
@@ -496,7 +531,10 @@ bool index_needs_growth(const struct index *index)
 	return index->needs_growth;
 }
 
-/* LMDB moves its map only while this process has no transaction; so do it between snapshots. */
+/*
+ * LMDB moves its map only while this process has no transaction; so do it between snapshots.  If it fails there is no
+ * map any more, and nothing in it may be looked at.
+ */
 static int grow(struct index *index)
 {
 	index->needs_growth = false;
@@ -509,13 +547,22 @@ enum ink_err index_thaw(struct index *index)
 	bool is_committed = !index->needs_growth;
 	int code;
 
-	end_snapshot(index);
+	mdb_txn_reset(index->snapshot);
 	code = index->needs_growth ? grow(index) : 0;
 	if (code == 0)
-		code = begin_snapshot(index);
+		code = renew_snapshot(index);
+	if (code != 0)
+		end_snapshot(index);
 	if (code == 0 && is_committed) {
-		overlay_close(index->frozen);
+		overlay_close(index->spent);
+		index->spent = index->frozen;
 		index->frozen = NULL;
 	}
 	return code == 0 ? INK_OK : fail(code);
+}
+
+void index_sweep(struct index *index)
+{
+	overlay_close(index->spent);
+	index->spent = NULL;
 }

@@ -50,6 +50,8 @@ INK_MUST_CHECK enum ink_err index_get(struct index *index, enum index_db db, con
 				      size_t key_size, const uint8_t **ret_value, size_t *ret_size);
 INK_MUST_CHECK enum ink_err index_put(struct index *index, enum index_db db, const void *key,
 				      size_t key_size, const void *value, size_t value_size);
+/* Memory for puts and removals of together @size bytes (overlay_put_size()), so that they cannot fail. */
+INK_MUST_CHECK enum ink_err index_reserve(struct index *index, size_t size);
 INK_MUST_CHECK enum ink_err index_remove(struct index *index, enum index_db db, const void *key,
 					 size_t key_size);
 
@@ -83,5 +85,7 @@ INK_MUST_CHECK enum ink_err index_commit(struct index *index);
  */
 bool index_needs_growth(const struct index *index);
 INK_MUST_CHECK enum ink_err index_thaw(struct index *index);
+/* Without the caller's lock, by who committed: free what was frozen, which takes a while. */
+void index_sweep(struct index *index);
 
 #endif

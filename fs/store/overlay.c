@@ -9,7 +9,7 @@ struct chunk {
 	struct chunk *next;
 	size_t used;
 	size_t size;
-	_Alignas(16) uint8_t data[];
+	_Alignas(OVERLAY_ALIGN) uint8_t data[];
 };
 
 struct overlay {
@@ -39,26 +39,33 @@ void overlay_close(struct overlay *overlay)
 	free(overlay);
 }
 
-static void *take(struct overlay *overlay, size_t size)
+bool overlay_reserve(struct overlay *overlay, size_t size)
 {
 	struct chunk *chunk = overlay->chunks;
+	size_t room = size > CHUNK_SIZE ? size : CHUNK_SIZE;
+
+	if (chunk && size <= chunk->size - chunk->used)
+		return true;
+	chunk = malloc(sizeof(*chunk) + room);
+	if (!chunk)
+		return false;
+	chunk->next = overlay->chunks;
+	chunk->used = 0;
+	chunk->size = room;
+	overlay->chunks = chunk;
+	overlay->bytes += sizeof(*chunk) + room;
+	return true;
+}
+
+static void *take(struct overlay *overlay, size_t size)
+{
 	void *p;
 
-	size = (size + 15) & ~(size_t)15;
-	if (!chunk || size > chunk->size - chunk->used) {
-		size_t room = size > CHUNK_SIZE ? size : CHUNK_SIZE;
-
-		chunk = malloc(sizeof(*chunk) + room);
-		if (!chunk)
-			return NULL;
-		chunk->next = overlay->chunks;
-		chunk->used = 0;
-		chunk->size = room;
-		overlay->chunks = chunk;
-		overlay->bytes += sizeof(*chunk) + room;
-	}
-	p = chunk->data + chunk->used;
-	chunk->used += size;
+	size = (size + OVERLAY_ALIGN - 1) & ~(size_t)(OVERLAY_ALIGN - 1);
+	if (!overlay_reserve(overlay, size))
+		return NULL;
+	p = overlay->chunks->data + overlay->chunks->used;
+	overlay->chunks->used += size;
 	return p;
 }
 

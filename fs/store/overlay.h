@@ -13,7 +13,7 @@
 
 #include "bytes.h"
 
-enum { OVERLAY_LEVEL_MAX = 12, OVERLAY_KEY_SIZE_MAX = 300 };
+enum { OVERLAY_LEVEL_MAX = 12, OVERLAY_KEY_SIZE_MAX = 300, OVERLAY_ALIGN = 16 };
 
 struct overlay_entry {
 	uint8_t db;
@@ -31,6 +31,15 @@ struct overlay;
 /* NULL without memory. */
 struct overlay *overlay_open(void);
 void overlay_close(struct overlay *overlay);
+
+/* Have memory for puts that take @size bytes, as overlay_put_size() counts them: they cannot fail.  false without memory. */
+INK_MUST_CHECK bool overlay_reserve(struct overlay *overlay, size_t size);
+/* At most so many bytes does a put of this key and value take. */
+static inline size_t overlay_put_size(size_t key_size, size_t value_size)
+{
+	return sizeof(struct overlay_entry) + OVERLAY_LEVEL_MAX * sizeof(struct overlay_entry *) +
+	       key_size + value_size + 3 * (size_t)OVERLAY_ALIGN;
+}
 
 /* Put or replace; @value NULL hides the key.  false without memory. */
 INK_MUST_CHECK bool overlay_put(struct overlay *overlay, uint8_t db, const void *key,

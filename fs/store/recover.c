@@ -10,7 +10,7 @@
 #include "seal.h"
 #include "segment.h"
 
-enum { COMMIT_BYTES = 16 << 20, COMMIT_DIRTY = 50000 };
+enum { COMMIT_BYTES = 16 << 20 };
 
 static bool may_cut(const struct recovery *r)
 {
@@ -75,8 +75,7 @@ static enum ink_err apply(struct recovery *r, const struct ink_record *record)
 		r->erase_place = record->place;
 	}
 	r->result->replayed_count++;
-	if (!r->options->is_read_only && (index_pending_bytes(r->index) > COMMIT_BYTES ||
-					  catalog_dirty_count(r->catalog) > COMMIT_DIRTY))
+	if (!r->options->is_read_only && index_pending_bytes(r->index) > COMMIT_BYTES)
 		return commit(r);
 	return INK_OK;
 }
@@ -219,6 +218,9 @@ static enum ink_err replay_beside_writer(struct recovery *r)
 			      ? replay(r)
 			      : error_io(r->error, r->options->path, "cannot read the index");
 	} while (err == INK_ERR_DAMAGED && catalog_head(r->catalog)->record_count > seen);
+	/* No commit will ever come; and while an inode waits for one, none may leave the cache. */
+	if (catalog_flush(r->catalog) != INK_OK && err == INK_OK)
+		err = error_io(r->error, r->options->path, "cannot keep the index");
 	return err;
 }
 

@@ -44,13 +44,6 @@ static enum ink_err get_attr(struct ink_store *store, uint64_t number, struct in
 	return err;
 }
 
-/* The inode cache grows by look-ups too; a commit empties it. */
-static void keep_cache_small(struct ink_store *store)
-{
-	if (!store->options.is_read_only || index_pending_bytes(store->index) == 0)
-		catalog_shrink(store->catalog);
-}
-
 enum ink_err ink_lookup(struct ink_store *store, uint64_t parent, const char *name,
 			struct ink_attr *ret_attr)
 {
@@ -61,7 +54,7 @@ enum ink_err ink_lookup(struct ink_store *store, uint64_t parent, const char *na
 	err = catalog_name(store->catalog, parent, name_of(name), &entry);
 	if (err == INK_OK)
 		err = get_attr(store, entry.inode, ret_attr);
-	keep_cache_small(store);
+	catalog_shrink(store->catalog);
 	pthread_mutex_unlock(&store->lock);
 	return err;
 }
@@ -72,7 +65,7 @@ enum ink_err ink_getattr(struct ink_store *store, uint64_t number, struct ink_at
 
 	pthread_mutex_lock(&store->lock);
 	err = get_attr(store, number, ret_attr);
-	keep_cache_small(store);
+	catalog_shrink(store->catalog);
 	pthread_mutex_unlock(&store->lock);
 	return err;
 }
@@ -159,6 +152,9 @@ static enum ink_err make_locked(struct ink_store *store, const struct ink_caller
 		body.node.mode |= S_ISGID;
 	number = catalog_head(store->catalog)->next_inode;
 	err = store_record(store, kind, caller, number, &body);
+	/* It is in the chain, but there was no memory to take it up: the next opening will (invariant 1). */
+	if (err == INK_OK && store->has_failed)
+		return INK_ERR_FAILED;
 	return err == INK_OK ? get_attr(store, number, ret_attr) : err;
 }
 

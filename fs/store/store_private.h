@@ -38,10 +38,10 @@ enum {
 	REFUSAL_RATE_COUNT = 64,
 	REFUSAL_RATE_MAX = 100,        /* records a second of one actor that say all */
 	PENDING_KICK_BYTES = 8 << 20,  /* commit now */
+	PENDING_PACE_BYTES = 16 << 20, /* writers are slowed down, the more the more waits */
 	PENDING_WAIT_BYTES = 24 << 20, /* writers wait for the commit */
-	DIRTY_KICK_COUNT = 20000,
-	DIRTY_WAIT_COUNT = 60000,
-	LARGE_SIZE = 128 << 10, /* from here on hashing and writing overlap */
+	PACE_MAX_NS = 10000000,        /* by so much at most */
+	LARGE_SIZE = 128 << 10,        /* from here on hashing and writing overlap */
 	TOLD_COUNT = 64,
 	SYNC_HABIT_COUNT = 32, /* so many syncs that somebody asked for: write space ahead */
 	CLOSING_KICK_COUNT = 4,
@@ -213,7 +213,8 @@ INK_MUST_CHECK enum ink_err store_rekey(struct ink_store *store, const struct ke
 INK_MUST_CHECK enum ink_err store_epoch(struct ink_store *store, enum ink_seal_reason reason,
 					const struct key_pair *next);
 /*
- * Wait while too much waits for a commit or a sync; gives up `lock` meanwhile.
+ * Wait while too much waits for a commit or a sync; gives up `lock` meanwhile.  Much that waits for a commit, but not
+ * too much, holds a writer up for a moment: so that a slow disk makes all appends slower, and not one of them long.
  * INK_ERR_IO (errno): it cannot be committed, so nothing more may come.
  */
 INK_MUST_CHECK enum ink_err store_wait_for_room(struct ink_store *store);
@@ -228,6 +229,7 @@ INK_MUST_CHECK enum ink_err store_sync_asked(struct ink_store *store, uint64_t r
 unsigned store_sync_waiter_count(struct ink_store *store);
 
 /* --- store_sync.c: without `lock` --- */
+/* One at a time: the committing thread, or whoever knows that it does not. */
 INK_MUST_CHECK enum ink_err store_commit_index(struct ink_store *store);
 INK_MUST_CHECK enum ink_err store_start_threads(struct ink_store *store);
 void store_stop_threads(struct ink_store *store);

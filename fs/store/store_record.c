@@ -81,6 +81,14 @@ static void fill_caller(struct ink_header *header, const struct ink_caller *call
 	header->actor = caller->actor;
 }
 
+/* Memory and room for it: behind this only the disk can fail, and nothing of the record is there then. */
+static enum ink_err prepare(struct ink_store *store, struct ink_header *header, bool is_system)
+{
+	enum ink_err err = catalog_reserve(store->catalog, header->kind);
+
+	return err == INK_OK ? log_prepare(store->log, header, is_system) : err;
+}
+
 /* Records that a full disk must not keep out; at the end of a session that is all there are. */
 static bool is_system_record(const struct ink_store *store, uint8_t kind)
 {
@@ -106,7 +114,7 @@ enum ink_err store_record(struct ink_store *store, uint8_t kind, const struct in
 	fill_caller(&header, caller);
 	store_nonce(store, nonce);
 	hash_two(nonce, INK_NONCE_SIZE, store->scratch, put.size, header.digest);
-	err = log_prepare(store->log, &header, is_system_record(store, kind));
+	err = prepare(store, &header, is_system_record(store, kind));
 	return err == INK_OK ? finish(store, &header, nonce, store->scratch, body) : err;
 }
 
@@ -126,7 +134,7 @@ enum ink_err store_append(struct ink_store *store, const struct ink_caller *call
 	if (store->has_failed)
 		return INK_ERR_FAILED;
 	fill_caller(&header, caller);
-	err = log_prepare(store->log, &header, false);
+	err = prepare(store, &header, false);
 	if (err == INK_OK && digest)
 		memcpy(header.digest, digest, INK_HASH_SIZE);
 	else if (err == INK_OK)
@@ -171,7 +179,7 @@ enum ink_err store_seal(struct ink_store *store, enum ink_seal_reason reason)
 
 	if (store->has_failed)
 		return INK_ERR_FAILED;
-	err = log_prepare(store->log, &header, true);
+	err = prepare(store, &header, true);
 	if (err != INK_OK)
 		return err;
 	fill_seal(store, &header, reason, root, &body.seal);
@@ -195,7 +203,7 @@ static enum ink_err hand_over(struct ink_store *store, uint8_t kind, enum ink_se
 
 	if (store->has_failed)
 		return INK_ERR_FAILED;
-	err = log_prepare(store->log, &header, true);
+	err = prepare(store, &header, true);
 	if (err != INK_OK)
 		return err;
 	fill_seal(store, &header, reason, root, &body.seal);
@@ -218,11 +226,40 @@ enum ink_err store_rekey(struct ink_store *store, const struct key_pair *log_key
 	return hand_over(store, INK_REKEY, INK_SEAL_REKEY, log_key, next);
 }
 
-static bool is_over(struct ink_store *store, size_t bytes, size_t dirty, unsigned closing)
+static bool is_over(struct ink_store *store, size_t bytes, unsigned closing)
 {
-	return index_pending_bytes(store->index) > bytes ||
-	       catalog_dirty_count(store->catalog) > dirty ||
-	       log_closing_count(store->log) > closing;
+	return index_pending_bytes(store->index) > bytes || log_closing_count(store->log) > closing;
+}
+
+static void ask_for_commit(struct ink_store *store)
+{
+	if (store->is_commit_asked)
+		return;
+	store->is_commit_asked = true;
+	pthread_cond_signal(&store->committer_cond);
+}
+
+/* Nothing up to where the pace begins, all of it where writers wait. */
+static uint64_t pace_ns(const struct ink_store *store)
+{
+	size_t bytes = index_pending_bytes(store->index);
+
+	if (bytes <= PENDING_PACE_BYTES)
+		return 0;
+	return (uint64_t)(bytes - PENDING_PACE_BYTES) * PACE_MAX_NS /
+	       (PENDING_WAIT_BYTES - PENDING_PACE_BYTES);
+}
+
+/* The commit that makes room wakes it. */
+static void keep_pace(struct ink_store *store)
+{
+	uint64_t until_ns = monotonic_ns() + pace_ns(store);
+	struct timespec deadline = { (time_t)(until_ns / UINT64_C(1000000000)),
+				     (long)(until_ns % UINT64_C(1000000000)) };
+
+	while (pace_ns(store) > 0 && !store->is_stopping && !store->has_failed &&
+	       pthread_cond_timedwait(&store->room_cond, &store->lock, &deadline) == 0)
+		;
 }
 
 enum ink_err store_wait_for_room(struct ink_store *store)
@@ -230,14 +267,14 @@ enum ink_err store_wait_for_room(struct ink_store *store)
 	/* A store that is only read has no log to wait for; its caller is told so a step later. */
 	if (store->options.is_read_only)
 		return INK_OK;
-	if (!is_over(store, PENDING_KICK_BYTES, DIRTY_KICK_COUNT, CLOSING_KICK_COUNT))
+	if (!is_over(store, PENDING_KICK_BYTES, CLOSING_KICK_COUNT))
 		return INK_OK;
-	if (!store->is_commit_asked) {
-		store->is_commit_asked = true;
-		pthread_cond_signal(&store->committer_cond);
-	}
-	while (is_over(store, PENDING_WAIT_BYTES, DIRTY_WAIT_COUNT, CLOSING_WAIT_COUNT)) {
-		if (store->thread_count == 0 || store->is_stopping)
+	ask_for_commit(store);
+	if (store->thread_count == 0)
+		return INK_OK;
+	keep_pace(store);
+	while (is_over(store, PENDING_WAIT_BYTES, CLOSING_WAIT_COUNT)) {
+		if (store->is_stopping)
 			return INK_OK;
 		if (store->has_failed)
 			return INK_ERR_FAILED;
@@ -246,6 +283,8 @@ enum ink_err store_wait_for_room(struct ink_store *store)
 			errno = store->commit_error;
 			return INK_ERR_IO;
 		}
+		/* The one under way may be of what was frozen before: then it makes no room. */
+		ask_for_commit(store);
 		pthread_cond_wait(&store->room_cond, &store->lock);
 	}
 	return INK_OK;

@@ -84,6 +84,7 @@ static enum ink_err commit_frozen(struct ink_store *store, uint64_t count)
 	}
 	pthread_cond_broadcast(&store->room_cond);
 	pthread_mutex_unlock(&store->lock);
+	index_sweep(store->index);
 	return has_grown ? commit_frozen(store, count) : err;
 }
 

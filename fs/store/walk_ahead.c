@@ -402,6 +402,9 @@ static struct chunk *next_chunk(struct walk_ahead *ahead, uint32_t segment, uint
 		if (work(ahead))
 			continue;
 		if (!chunk && !ahead->is_reading) {
+			/* Nobody has a chunk, and there is no memory for one: the walk reads for itself. */
+			if (!ahead->is_stuck)
+				return NULL;
 			if (!start_at(ahead, segment, pos))
 				return NULL;
 			continue;

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "catalog_private.h"
 #include "check.h"
 #include "scratch.h"
 #include "store_fixture.h"
@@ -143,6 +144,122 @@ static void a_commit_that_takes_for_ever_keeps_no_writer(void **state)
 	model_free(&model);
 }
 
+/* A link takes the more of the index the longer its target is. */
+static void make_links(struct ink_store *store, unsigned count, unsigned *number)
+{
+	static char target[INK_TARGET_SIZE_MAX + 1];
+	struct ink_attr attr;
+
+	memset(target, 'x', INK_TARGET_SIZE_MAX);
+	for (; count > 0; count--) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "link-%u", ++*number);
+		assert_ok(ink_make(store, &trial_root, INK_ROOT_INODE, name, 0, target, &attr));
+	}
+}
+
+static size_t pending_bytes(struct ink_store *store)
+{
+	size_t bytes;
+
+	pthread_mutex_lock(&store->lock);
+	bytes = index_pending_bytes(store->index);
+	pthread_mutex_unlock(&store->lock);
+	return bytes;
+}
+
+/* The nearer memory is to its limit, the slower are writers; so that it is not reached, and none of them waits long. */
+static void a_commit_that_takes_long_slows_writers_before_it_keeps_them(void **state)
+{
+	enum { TRIES = 30, STEP = 50 };
+	struct store_fixture *f = *state;
+	uint64_t begun_ns, took_ns;
+	struct ink_store *store = trial_open(f->path, &f->options);
+	unsigned number = 0;
+
+	gate_hold(true);
+	/* This much is frozen, and its commit stands still. */
+	while (pending_bytes(store) <= PENDING_KICK_BYTES)
+		make_links(store, STEP, &number);
+	make_links(store, 1, &number);
+	gate_wait_for_commit();
+	while (pending_bytes(store) < PENDING_PACE_BYTES + (2 << 20))
+		make_links(store, STEP, &number);
+	begun_ns = monotonic_ns();
+	make_links(store, TRIES, &number);
+	took_ns = monotonic_ns() - begun_ns;
+	/* A quarter of the way. */
+	assert_true(took_ns >= TRIES * (uint64_t)PACE_MAX_NS / 4);
+	assert_true(pending_bytes(store) < PENDING_WAIT_BYTES);
+	gate_hold(false);
+	trial_close(store);
+	assert_verifies(f->path, true);
+	assert_index_is_that_of_the_log(f->path);
+}
+
+/* What a commit takes of the writers' time is to flush them. */
+static void a_commit_finds_few_changed_inodes_however_many_there_are(void **state)
+{
+	enum { FILES = 2 * INODE_DIRTY_MAX };
+	static uint64_t inodes[FILES];
+	struct store_fixture *f = *state;
+	struct ink_store *store = trial_open(f->path, &f->options);
+	struct ink_attr attr;
+
+	for (unsigned i = 0; i < FILES; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "file-%u", i);
+		inodes[i] = trial_create(store, name);
+		trial_append(store, inodes[i], "1", 1);
+		assert_true(store->catalog->dirty_count <= INODE_DIRTY_MAX);
+	}
+	for (unsigned i = 0; i < FILES; i += 3) {
+		trial_append(store, inodes[i], "2", 1);
+		assert_true(store->catalog->dirty_count <= INODE_DIRTY_MAX);
+	}
+	assert_ok(store_commit_index(store));
+	assert_int_equal(store->catalog->dirty_count, 0);
+	for (unsigned i = 0; i < FILES; i++) {
+		assert_ok(ink_getattr(store, inodes[i], &attr));
+		assert_int_equal(attr.size, i % 3 == 0 ? 2 : 1);
+	}
+	trial_close(store);
+	assert_verifies(f->path, true);
+	assert_index_is_that_of_the_log(f->path);
+}
+
+/* Also where the index had not followed the log to its end, and never will. */
+static void who_only_reads_keeps_few_inodes_in_memory(void **state)
+{
+	struct store_fixture *f = *state;
+	struct ink_options read_only = { .is_read_only = true };
+	struct ink_store *store = trial_open(f->path, &f->options);
+	struct ink_attr attr;
+	char name[32];
+
+	for (unsigned i = 0; i < INODE_CACHE_MAX + 100; i++) {
+		snprintf(name, sizeof(name), "file-%u", i);
+		trial_create(store, name);
+		/* Before there is so much that the committing thread does. */
+		if (i % 2000 == 1999)
+			assert_ok(store_commit_index(store));
+	}
+	assert_ok(store_commit_index(store));
+	trial_create(store, "one more");
+	trial_abandon(store);
+	store = trial_open(f->path, &read_only);
+	assert_true(index_pending_bytes(store->index) > 0);
+	for (unsigned i = 0; i < INODE_CACHE_MAX + 100; i++) {
+		snprintf(name, sizeof(name), "file-%u", i);
+		assert_ok(ink_lookup(store, INK_ROOT_INODE, name, &attr));
+		assert_true(store->catalog->inode_count <= INODE_CACHE_MAX);
+	}
+	assert_ok(ink_lookup(store, INK_ROOT_INODE, "one more", &attr));
+	trial_close(store);
+}
+
 static bool is_all_durable(const struct ink_status *status)
 {
 	return status->durable_count == status->record_count;
@@ -261,6 +378,9 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, store_setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_commit_that_takes_for_ever_keeps_no_writer),
+		T(a_commit_that_takes_long_slows_writers_before_it_keeps_them),
+		T(a_commit_finds_few_changed_inodes_however_many_there_are),
+		T(who_only_reads_keeps_few_inodes_in_memory),
 		T(a_commit_that_takes_for_ever_keeps_nothing_from_the_disk),
 		T(an_index_that_outgrows_its_map_gets_a_larger_one),
 		T(an_error_with_the_number_of_a_full_map_loses_nothing),
