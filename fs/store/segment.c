@@ -29,6 +29,21 @@ void segment_path(const char *dir, uint32_t index, char *ret_path)
 	snprintf(ret_path, PATH_MAX, "%.*s/%010u.seg", PATH_MAX - 32, dir, index);
 }
 
+bool segment_of_name(const char *name, uint32_t *ret_segment)
+{
+	uint64_t number = 0;
+
+	if (strlen(name) != 14 || strcmp(name + 10, ".seg") != 0)
+		return false;
+	for (unsigned i = 0; i < 10; i++) {
+		if (name[i] < '0' || name[i] > '9')
+			return false;
+		number = number * 10 + (uint64_t)(name[i] - '0');
+	}
+	*ret_segment = (uint32_t)number;
+	return number <= UINT32_MAX;
+}
+
 struct segments *segments_open(const struct io *io, const char *dir)
 {
 	struct segments *segments = calloc(1, sizeof(*segments));

@@ -17,6 +17,9 @@ struct segments;
 /* The file of segment @index; @ret_path: PATH_MAX bytes. */
 void segment_path(const char *dir, uint32_t index, char *ret_path);
 
+/* Is @name such a file's, exactly ten digits and ".seg"? */
+bool segment_of_name(const char *name, uint32_t *ret_index);
+
 /* @dir: STORE/log.  NULL without memory. */
 struct segments *segments_open(const struct io *io, const char *dir);
 /* Takes NULL. */

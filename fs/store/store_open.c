@@ -2,6 +2,7 @@
 /* Opening: index, recovery, keys and log, each in its turn. */
 #include "store_private.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -89,12 +90,30 @@ static enum ink_err choose_key(struct ink_store *store, struct seal_key_file *fi
 	return INK_OK;
 }
 
+/* By their names alone, which is quick however many there are.  false: one is not there, or it cannot be told. */
+static bool has_segments_before(const struct ink_store *store, uint32_t last)
+{
+	DIR *folder = opendir(store->log_dir);
+	const struct dirent *entry;
+	uint32_t count = 0, segment;
+
+	while (folder && (entry = readdir(folder)))
+		if (segment_of_name(entry->d_name, &segment) && segment < last &&
+		    (entry->d_type == DT_REG || entry->d_type == DT_UNKNOWN))
+			count++;
+	if (folder)
+		closedir(folder);
+	return folder && count == last;
+}
+
 /* Nothing reads the old segments at opening, so a hole in the log would first be noticed by a reader, years later. */
 static enum ink_err need_segments(struct ink_store *store, struct ink_error *error)
 {
 	uint32_t last = place_segment(catalog_head(store->catalog)->end_place);
 	char path[PATH_MAX];
 
+	if (has_segments_before(store, last))
+		return INK_OK;
 	for (uint32_t segment = 0; segment <= last; segment++) {
 		int fd;
 

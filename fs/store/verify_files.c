@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "segment.h"
 
 /* What belongs into a folder: a name and its type. */
 struct belongs {
@@ -168,27 +169,11 @@ static enum ink_err list_folders(struct verify *v)
 	return err;
 }
 
-/* Exactly ten digits and ".seg". */
-static bool is_segment_name(const char *name, uint32_t *ret_segment)
-{
-	uint64_t number = 0;
-
-	if (strlen(name) != 14 || strcmp(name + 10, ".seg") != 0)
-		return false;
-	for (unsigned i = 0; i < 10; i++) {
-		if (name[i] < '0' || name[i] > '9')
-			return false;
-		number = number * 10 + (uint64_t)(name[i] - '0');
-	}
-	*ret_segment = (uint32_t)number;
-	return number <= UINT32_MAX;
-}
-
 static void check_log_entry(struct verify *v, const char *name, const struct stat *status)
 {
 	uint32_t segment;
 
-	if (!is_segment_name(name, &segment)) {
+	if (!segment_of_name(name, &segment)) {
 		report_foreign(v, "log", name, "does not belong into a log");
 		return;
 	}

@@ -31,6 +31,93 @@ static void a_store_is_locked_while_it_is_open_for_writing(void **state)
 	trial_close(trial_open(f->path, &f->options));
 }
 
+/* --- what an opening costs ----------------------------------------------------------------- */
+
+/* With an index that lacks the last records.  @is_killed: its last session has no end either. */
+static void make_of_segments(struct store_fixture *f, uint64_t count, bool is_killed,
+			     const char *path)
+{
+	uint8_t *data = calloc(1, INK_APPEND_SIZE_MAX);
+	struct ink_status status = { 0 };
+	struct ink_store *store;
+	uint64_t inode;
+
+	trial_make(path, 0);
+	store = trial_open(path, &f->options);
+	inode = trial_create(store, "a");
+	while (status.segment_count < count) {
+		trial_append(store, inode, data, INK_APPEND_SIZE_MAX);
+		ink_status(store, &status);
+	}
+	trial_close(store);
+	store = trial_open(path, &f->options);
+	for (unsigned i = 0; i < 10; i++)
+		trial_append(store, inode, data, 100);
+	if (is_killed)
+		trial_abandon(store);
+	else
+		trial_close(store);
+	free(data);
+}
+
+static unsigned calls_of_opening(struct store_fixture *f, const char *path, bool is_read_only)
+{
+	struct ink_options options = f->options;
+	struct ink_error error = { 0 };
+	struct ink_store *store;
+	struct fault_io count;
+
+	options.is_read_only = is_read_only;
+	fault_io_init(&count);
+	if (store_open_on(&count.io, path, &options, &store, &error) != INK_OK)
+		fail_msg("%s", error.text);
+	trial_abandon(store);
+	return count.calls[FAULT_OPEN] + count.calls[FAULT_STAT] + count.calls[FAULT_PREAD] +
+	       count.calls[FAULT_PWRITEV] + count.calls[FAULT_FDATASYNC];
+}
+
+static void an_opening_costs_the_same_however_large_the_store_is(void **state)
+{
+	enum { SMALL = 3, LARGE = 24 };
+	struct store_fixture *f = *state;
+	char small[PATH_MAX], large[PATH_MAX];
+
+	scratch_path(f->dir, "small", small);
+	scratch_path(f->dir, "large", large);
+	for (int is_killed = 0; is_killed <= 1; is_killed++) {
+		make_of_segments(f, SMALL, is_killed, small);
+		make_of_segments(f, LARGE, is_killed, large);
+		/* The second time there is an end without order in any case. */
+		for (int is_read_only = 1; is_read_only >= 0; is_read_only--)
+			assert_int_equal(calls_of_opening(f, large, is_read_only),
+					 calls_of_opening(f, small, is_read_only));
+		assert_int_equal(calls_of_opening(f, large, false),
+				 calls_of_opening(f, small, false));
+		tree_remove(small);
+		tree_remove(large);
+	}
+}
+
+/* Nobody would read it until years later. */
+static void a_segment_that_is_missing_is_noticed_at_once(void **state)
+{
+	enum { COUNT = 6 };
+	struct store_fixture *f = *state;
+	char path[PATH_MAX], segment[PATH_MAX];
+	struct ink_error error = { 0 };
+	struct ink_store *store;
+
+	scratch_path(f->dir, "holed", path);
+	make_of_segments(f, COUNT, false, path);
+	scratch_path(path, "log/0000000003.seg", segment);
+	assert_int_equal(unlink(segment), 0);
+	/* As many names as before, and one of them is of no segment. */
+	scratch_path(path, "log/0000000003.seg.bak", segment);
+	file_write(segment, "x", 1);
+	assert_err(INK_ERR_DAMAGED, ink_store_open(path, &f->options, &store, &error));
+	assert_non_null(strstr(error.text, "log/0000000003.seg is missing"));
+}
+
 static void a_missing_index_is_made_from_the_log(void **state)
 {
 	struct store_fixture *f = *state;
@@ -324,6 +411,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, store_setup, store_teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_store_is_locked_while_it_is_open_for_writing),
+		T(an_opening_costs_the_same_however_large_the_store_is),
+		T(a_segment_that_is_missing_is_noticed_at_once),
 		T(a_missing_index_is_made_from_the_log),
 		T(a_damaged_index_says_how_to_mend_it_and_is_mended_so),
 		T(the_index_of_another_store_is_refused),
