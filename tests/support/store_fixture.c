@@ -27,7 +27,7 @@ bool store_comes_true(struct ink_store *store, bool (*is_so)(const struct ink_st
 {
 	struct ink_status status;
 
-	for (unsigned i = 0; i < 500; i++) {
+	for (unsigned i = 0; i < 3000; i++) {
 		ink_status(store, &status);
 		if (is_so(&status))
 			return true;

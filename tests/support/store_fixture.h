@@ -20,7 +20,7 @@ struct store_fixture {
 int store_setup(void **state);
 int store_teardown(void **state);
 
-/* Wait up to five seconds for the store's threads. */
+/* Wait up to thirty seconds for the store's threads. */
 bool store_comes_true(struct ink_store *store, bool (*is_so)(const struct ink_status *status));
 
 #endif
