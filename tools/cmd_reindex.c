@@ -32,7 +32,8 @@ const struct cmd cmd_reindex = {
 		"usage: inkfs reindex STORE\n"
 		"\n"
 		"Make the index anew from the log alone and put it in place of the old one.  The store must not\n"
-		"be mounted.  The log is only read; if it is damaged the old index stays.\n"
+		"be mounted.  The log is only read; if it is damaged the old index stays.  Where a crash has torn its\n"
+		"end the index is made as far as it is whole, and that is said (exit 1).\n"
 		"\n"
 		"example:\n"
 		"  inkfs umount /mnt/log && inkfs reindex /srv/ci-log && inkfs verify /srv/ci-log\n",

@@ -112,6 +112,7 @@ static enum ink_err end_at_fault(struct recovery *r, const char *what)
 	/* It may be a torn tail, too; who is shown what lies before it wants to know either way. */
 	if (is_evidence || r->options->is_lenient)
 		return damage(r, seq, head->end_place, what);
+	r->result->end_fault = what;
 	return may_cut(r) ? recover_set_aside(r) : INK_OK;
 }
 

@@ -39,6 +39,8 @@ struct recover_result {
 	uint64_t replayed_count; /* records that the index had not */
 	uint64_t unsealed_count; /* at the end of the log */
 	uint64_t durable_size;   /* as known before */
+	const char
+		*end_fault; /* not cut off: what lies behind the last good record; NULL: nothing */
 	/* Set aside now, or by a recovery that was cut off: as in struct ink_body_recovery. */
 	unsigned lost_count;
 	uint64_t lost_place;

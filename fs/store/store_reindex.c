@@ -50,8 +50,21 @@ static uint64_t count_of_old(struct ink_store *store)
 	return count;
 }
 
-/* Replay the whole log into an index in @dir and commit it. */
-static enum ink_err build(struct ink_store *store, const char *dir, struct ink_error *error)
+/* The index goes as far as the log is whole; a torn tail is no reason to have none, and none to be silent. */
+static enum ink_err tell_of_tail(struct ink_store *store, const char *what, struct ink_error *error)
+{
+	const struct head *head = catalog_head(store->catalog);
+
+	return error_set(
+		error, INK_ERR_DAMAGED,
+		"%s: the index is made anew for the %llu records that are whole; what lies behind them (segment %u, byte %u) is none: %s; the next opening sets it aside in lost/, 'inkfs verify' says more",
+		store->path, (unsigned long long)head->record_count, place_segment(head->end_place),
+		place_offset(head->end_place), what);
+}
+
+/* Replay the whole log into an index in @dir and commit it.  @ret_fault: what lies behind its end, or NULL. */
+static enum ink_err build(struct ink_store *store, const char *dir, const char **ret_fault,
+			  struct ink_error *error)
 {
 	struct recover_options options = { .io = store->io,
 					   .path = store->path,
@@ -71,6 +84,7 @@ static enum ink_err build(struct ink_store *store, const char *dir, struct ink_e
 	/* recover() has synced the log, so what it read is durable. */
 	store->synced_count = catalog_head(store->catalog)->record_count;
 	err = store_commit_index(store);
+	*ret_fault = result.end_fault;
 	return err == INK_OK ? err : error_io(error, dir, "cannot write the index");
 }
 
@@ -87,15 +101,18 @@ enum ink_err ink_store_reindex(const char *path, struct ink_error *ret_error)
 {
 	static const struct ink_options options;
 	struct ink_store *store;
+	const char *end_fault = NULL;
 	char fresh[PATH_MAX];
-	enum ink_err err;
+	enum ink_err err, tail_err = INK_OK;
 
 	err = store_prepare(io_system(), path, &options, &store, ret_error);
 	if (err != INK_OK)
 		return err;
 	snprintf(fresh, sizeof(fresh), "%.*s/index.new", PATH_MAX - 80, store->path);
 	remove_index(fresh);
-	err = build(store, fresh, ret_error);
+	err = build(store, fresh, &end_fault, ret_error);
+	if (err == INK_OK && end_fault)
+		tail_err = tell_of_tail(store, end_fault, ret_error);
 	catalog_close(store->catalog);
 	index_close(store->index);
 	store->catalog = NULL;
@@ -105,5 +122,5 @@ enum ink_err ink_store_reindex(const char *path, struct ink_error *ret_error)
 	else
 		remove_index(fresh);
 	store_free(store);
-	return err;
+	return err == INK_OK ? tail_err : err;
 }

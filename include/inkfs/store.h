@@ -98,7 +98,8 @@ INK_API enum ink_err ink_store_close(struct ink_store *store, enum ink_unmount_r
 
 /*
  * Make the index anew from the log alone, in place of the old one.  The store must not be open.
- * INK_ERR_DAMAGED: the log itself is damaged; the old index stays.
+ * INK_ERR_DAMAGED: the log itself is damaged, and the old index stays; or, as the sentence says then, the new one is in
+ * place and goes as far as the log is whole: behind that lies what a crash may have torn.
  */
 INK_API INK_MUST_CHECK enum ink_err ink_store_reindex(const char *path,
 						      struct ink_error *ret_error);
