@@ -225,6 +225,7 @@ static void a_crash_and_a_clock_set_back_are_told_apart(void **state)
 	trial_close(store);
 	assert_int_equal(count_records(f->path, INK_RECOVERY), 3);
 	assert_true(is_intact(f->path));
+	model_free(&model);
 }
 
 static int teardown(void **state)

@@ -371,13 +371,17 @@ static void run_at(struct fixture *f, void (*work)(struct fixture *), unsigned a
 
 static void model_of(const struct fixture *f, struct trial_model *ret_model)
 {
-	*ret_model = (struct trial_model){ 0 };
-	for (unsigned file = 0; file < FILE_COUNT; file++) {
-		const struct told *told = f->told;
+	const struct told *told = f->told;
 
-		if (told->inodes[file] != 0)
-			model_append(model_add(ret_model, file_names[file], told->inodes[file]),
-				     f->pattern, told->sizes[file]);
+	*ret_model = (struct trial_model){ 0 };
+	for (unsigned i = 0; i < FILE_COUNT; i++) {
+		struct trial_file *file;
+
+		if (told->inodes[i] == 0)
+			continue;
+		file = model_add(ret_model, file_names[i], told->inodes[i]);
+		if (told->sizes[i] > 0)
+			model_append(file, f->pattern, told->sizes[i]);
 	}
 }
 
