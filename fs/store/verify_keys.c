@@ -125,8 +125,8 @@ static enum ink_err check_log_key(struct verify *v)
 	check_mode(v, "keys/log.key", mode);
 	/* No '+' in an origin: the key begins behind the second one. */
 	head_size = strcspn(v->chain.vkey, "+") + 10;
-	if (size > sizeof(line) || size != prefix_size + head_size + LOG_KEY_BASE64_SIZE + 1 ||
-	    line[size - 1] != '\n' || memcmp(line, prefix, prefix_size) != 0 ||
+	if (size != prefix_size + head_size + LOG_KEY_BASE64_SIZE + 1 || line[size - 1] != '\n' ||
+	    memcmp(line, prefix, prefix_size) != 0 ||
 	    memcmp(line + prefix_size, v->chain.vkey, head_size) != 0 ||
 	    !is_log_seed(v, (const char *)line + prefix_size + head_size))
 		report_file(v, INK_FIND_KEY_FILE, "keys/log.key",

@@ -11,7 +11,8 @@
     --list             name the checks, try none
     --write            put what was learnt into the table; the rows of other checks stay
 
-A check is: a call that hands out a finding; each part of a condition after which a decoder or checker refuses; each
+A check is: a call that hands out a finding; each part of a condition, of those before a finding too where there are
+several, after which a decoder or checker refuses; each
 part of an expression by which a function answers whether something is right.  All of them are made switchable in a copy
 of the sources (build-mutate/), which is built once, with the sanitizers, so that a bound is missed where it is crossed:
 MUTANT=n in the environment disables number n, and a file that MUTANT_SEEN names learns which checks had something to
@@ -241,6 +242,20 @@ def guards_of(text, start, end):
             yield (open_at + 1 + a, open_at + 1 + b, " mutant_guard(%d, %s) ", short(condition[a:b]))
 
 
+def conditions_of(text, start, end):
+    """What each is enough for a finding, where there is more than one."""
+    for match in re.finditer(r"\bif \(", text[start:end]):
+        open_at = start + match.end() - 1
+        close_at = closing(text, open_at)
+        condition = text[open_at + 1:close_at]
+        spans = alternatives(condition)
+        if len(spans) == 1 or not re.match(r"\s*(?:\{\s*)?(?:%s)\(" % "|".join(REPORTS), text[close_at + 1:]):
+            continue
+        for a, b in spans:
+            if "errno" not in condition[a:b]:  # which of the system's words for it
+                yield (open_at + 1 + a, open_at + 1 + b, " mutant_guard(%d, %s) ", short(condition[a:b]))
+
+
 def expressions_of(text, start, end):
     for match in re.finditer(r"\breturn ([^;]*);", text[start:end]):
         expression = match.group(1)
@@ -263,7 +278,7 @@ def checks_of(name):
     for function, start, end in functions(text):
         is_wanted = any(function.startswith(w) if w.endswith("_") else function == w
                         for w in wanted.split())
-        these = list(reports_of(text, start, end)) if "r" in takes else []
+        these = [*reports_of(text, start, end), *conditions_of(text, start, end)] if "r" in takes else []
         if "G" in takes or "g" in takes and (is_wanted or not wanted):
             these += guards_of(text, start, end)
         if "e" in takes and (is_wanted or not wanted):

@@ -17,7 +17,7 @@
 #include "sample.h"
 #include "scratch.h"
 
-enum { VALUE_ROOM = 8192, NOBODY = 65534 };
+enum { VALUE_ROOM = 16384, NOBODY = 65534 };
 
 /* FORMAT.md section 9: the first fields of the head. */
 enum { HEAD_OFF_COUNT = 8 };
@@ -28,6 +28,8 @@ static struct said said;
 
 static int setup(void **state)
 {
+	struct ink_store *s;
+
 	(void)state;
 	scratch_dir_in_memory(dir);
 	scratch_path(dir, "store", store);
@@ -35,6 +37,12 @@ static int setup(void **state)
 	scratch_path(copy, "index", index_dir);
 	scratch_path(index_dir, "data.mdb", data_file);
 	sample_small(store, NULL);
+	/* Enough for a tile. */
+	s = sample_open(store);
+	for (unsigned i = 0; i < 300; i++)
+		assert_ok(ink_append(s, &(struct ink_caller){ 0 }, 3, INK_AT_END, "more\n", 5,
+				     false));
+	assert_ok(ink_store_close(s, INK_UNMOUNT_ASKED));
 	return 0;
 }
 
@@ -64,7 +72,18 @@ static MDB_env *open_env(void)
 	return env;
 }
 
-enum how { DROP, EXTRA_BEFORE, EXTRA_BEHIND, LONGER_KEY, LONGER_VALUE, SHORT_VALUE, OTHER_COOKIE };
+enum how {
+	DROP,
+	GONE,
+	SHORT_KEY,
+	EXTRA_BEFORE,
+	EXTRA_BEHIND,
+	LONGER_KEY,
+	LONGER_VALUE,
+	SHORT_VALUE,
+	OTHER_COOKIE,
+	OTHER_INODE
+};
 
 /* The first entry of @db whose value ends with @name. */
 static void find(MDB_txn *txn, MDB_dbi dbi, const char *name, MDB_val *ret_key, MDB_val *ret_value)
@@ -98,14 +117,23 @@ static void edit(const char *db, const char *name, enum how how)
 	v.mv_data = value;
 	switch (how) {
 	case DROP: assert_int_equal(mdb_drop(txn, dbi, 1), 0); break;
+	case GONE: assert_int_equal(mdb_del(txn, dbi, &k, NULL), 0); break;
+	case SHORT_KEY: /* what is missing of it follows: the value */
+		value[0] = key[--k.mv_size];
+		break;
 	case EXTRA_BEFORE: key[0] = 0; break;
 	case EXTRA_BEHIND: key[0] = 0xff; break;
 	case LONGER_KEY: key[k.mv_size++] = 0; break;
 	case LONGER_VALUE: value[v.mv_size++] = 0; break;
 	case SHORT_VALUE: v.mv_size = 11; break;
 	case OTHER_COOKIE: key[9] ^= 1; break;
+	case OTHER_INODE: /* a folder that has no target */
+		memset(key, 0, k.mv_size);
+		key[k.mv_size - 1] = 1;
+		v.mv_size = 0;
+		break;
 	}
-	if (how != DROP)
+	if (how != DROP && how != GONE)
 		assert_int_equal(mdb_put(txn, dbi, &k, &v, 0), 0);
 	assert_int_equal(mdb_txn_commit(txn), 0);
 	mdb_env_close(env);
@@ -129,6 +157,16 @@ static const struct {
 	{ "links", "", DROP, 1, "the database links is missing" },
 	{ "meta", "", LONGER_VALUE, 1, "meta: the head has another size than it should have" },
 	{ "meta", "", EXTRA_BEFORE, 2, "meta: an entry that does not belong there" },
+	{ "meta", "", SHORT_KEY, 2, "meta: an entry that does not belong there" },
+	{ "seals", "", LONGER_VALUE, 1, "seals: the entry of record" },
+	{ "actors", "", LONGER_VALUE, 1, "actors: the entry of record" },
+	{ "tiles", "", LONGER_VALUE, 1, "tiles: tile 1/0 is wrong" },
+	{ "tiles", "", GONE, 1, "tiles: tile 1/0 is missing" },
+	{ "targets", "", LONGER_VALUE, 1, "targets: the entry of inode" },
+	{ "targets", "", OTHER_INODE, 1, "targets: the entry of inode" },
+	{ "targets", "", GONE, 1, "targets: 1 entries where the log makes 2" },
+	{ "leaves", "", EXTRA_BEHIND, 1, "leaves: an entry that has no record" },
+	{ "extents", "", EXTRA_BEHIND, 1, "extents: " },
 	{ "meta", "", EXTRA_BEHIND, 1, "meta: an entry that does not belong there" },
 	{ "inodes", "", EXTRA_BEHIND, 1, "inodes: an entry that no record made" },
 	{ "inodes", "", LONGER_KEY, 1, "inodes: an entry that no record made" },

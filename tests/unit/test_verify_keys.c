@@ -188,10 +188,51 @@ static void a_secret_that_others_may_read_is_told(void **state)
 	assert_string_equal(said.notes, "");
 }
 
+/* @at from the end if negative; @size_more bytes are added or, below zero, missing. */
+static void check_copy(const char *path, const char *says)
+{
+	static const struct {
+		long at;
+		char add;
+		int size_more;
+	} rows[] = { { 0, 1, 0 },   { 5, 1, 0 },  { 14, 1, 0 }, { 20, 1, 0 }, { -50, 1, 0 },
+		     { -20, 1, 0 }, { -1, 1, 0 }, { -1, 0, 1 }, { -1, 0, -1 } };
+	size_t size;
+	uint8_t *data = file_read(path, &size), *spoiled = malloc(size + 1);
+
+	assert_non_null(spoiled);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		size_t at = rows[i].at < 0 ? size - (size_t)-rows[i].at : (size_t)rows[i].at;
+
+		memcpy(spoiled, data, size);
+		spoiled[size] = '\n';
+		spoiled[at] = (uint8_t)(spoiled[at] + rows[i].add);
+		file_write(path, spoiled, size + (size_t)rows[i].size_more);
+		said_verify(store, vkey, NULL, &said);
+		said_expect(path, &said, false, says);
+	}
+	file_write(path, data, size);
+	said_verify(store, vkey, NULL, &said);
+	said_expect(path, &said, true, NULL);
+	free(spoiled);
+	free(data);
+}
+
+static void copies_of_the_log_key_are_held_to_every_byte(void **state)
+{
+	char path[PATH_MAX];
+
+	(void)state;
+	scratch_path(store, "vkey", path);
+	check_copy(path, "not the verification key that GENESIS says");
+	check_copy(log_key, "damaged, or the key of another store");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_thing_wrong_with_the_seal_key_is_told),
+		cmocka_unit_test(copies_of_the_log_key_are_held_to_every_byte),
 		cmocka_unit_test(a_secret_that_others_may_read_is_told),
 	};
 

@@ -243,6 +243,41 @@ static void recovery_of_a_longer_log(struct craft *c)
 	recover(c, 99, 4);
 }
 
+/* Two records are lost, so nobody knows what is counted; and a seal behind them that had all on the disk. */
+static void recovery_in_what_is_lost(struct craft *c)
+{
+	uint64_t lost = craft_append(c, 3, 4, "x");
+	size_t size;
+
+	craft_append(c, 3, 5, "y");
+	recover(c, 2, 99);
+	craft_seal(c, INK_SEAL_SYNC, c->tree.size);
+	for (uint64_t seq = lost; seq < lost + 2; seq++)
+		craft_frame(c, seq, &size)[FRAME_OFF_HEADER + HEADER_OFF_WALL] ^= 1;
+}
+
+static void epoch_of_before_in_what_is_lost(struct craft *c)
+{
+	uint64_t lost = craft_append(c, 3, 4, "x");
+	size_t size;
+
+	craft_append(c, 3, 5, "y");
+	c->epoch--;
+	craft_seal(c, INK_SEAL_SYNC, c->tree.size);
+	for (uint64_t seq = lost; seq < lost + 2; seq++)
+		craft_frame(c, seq, &size)[FRAME_OFF_HEADER + HEADER_OFF_WALL] ^= 1;
+}
+
+static void link_of_a_removed_file(struct craft *c)
+{
+	const union ink_body gone = { .name = { 1, STR("g") } };
+	const union ink_body again = { .name = { 1, STR("h") } };
+
+	craft_node(c, INK_CREATE, 4, 1, "g");
+	craft_record(c, &(struct ink_header){ .kind = INK_UNLINK, .inode = 4 }, &gone);
+	craft_record(c, &(struct ink_header){ .kind = INK_LINK, .inode = 4 }, &again);
+}
+
 static void erase(struct craft *c, uint64_t seq)
 {
 	const union ink_body body = { .erase = { seq, STR("court"), STR("request 17") } };
@@ -366,6 +401,12 @@ static const struct {
 	  "RECOVERY miscounts the records before it" },
 	{ "RECOVERY of a longer log", recovery_of_a_longer_log, false,
 	  "RECOVERY miscounts the records before it" },
+	{ "RECOVERY of too many where records are lost", recovery_in_what_is_lost, false,
+	  "RECOVERY miscounts the records before it" },
+	{ "a seal of an epoch before where records are lost", epoch_of_before_in_what_is_lost,
+	  false, "epoch 0 where 1 is due" },
+	{ "a removed file linked again", link_of_a_removed_file, false,
+	  "this object cannot have another name" },
 	{ "erased", erased, true, "was erased on the word of court" },
 	{ "a name erased", erased_name, false, "the record's body is not what was recorded" },
 	{ "a body that had not reached the disk", zero_at_the_end, true,

@@ -118,6 +118,12 @@ static void record_of_before(struct craft *c)
 	free(copy);
 }
 
+static void record_of_another_past(struct craft *c)
+{
+	c->last_leaf[0] ^= 1;
+	craft_append(c, 3, 4, "x");
+}
+
 static void bytes_behind_the_end(struct craft *c)
 {
 	craft_close(c);
@@ -159,6 +165,8 @@ static const struct {
 	  "the segment's header does not follow the records before it" },
 	{ "a record of before", record_of_before, false, 6,
 	  "the record's sequence number is not the next one: record 6 is due here" },
+	{ "a record of another past", record_of_another_past, false, 6,
+	  "the record is not chained to the one before it: record 6 is due here" },
 	{ "bytes behind the end", bytes_behind_the_end, false, 8,
 	  "bytes behind the closing record that are no record" },
 	{ "bytes and a record behind the end", bytes_and_a_record_behind_the_end, false, 8,
@@ -309,6 +317,9 @@ static const struct {
 	{ "lock", S_IFREG, "x", false, "the lock file is not empty" },
 	{ "log/something", S_IFREG, "x", false, "does not belong into a log" },
 	{ "lost+found/#12", S_IFREG, "x", true, "a check of the file system put it there" },
+	{ "lost+found/12", S_IFREG, "x", false, "does not belong into a store" },
+	{ "lost+found/#", S_IFREG, "x", false, "does not belong into a store" },
+	{ "lost+found/#12a", S_IFREG, "x", false, "does not belong into a store" },
 	{ "lost+found/something", S_IFREG, "x", false, "does not belong into a store" },
 	{ "log/0000000001.seg", S_IFDIR, NULL, false, "not a regular file" },
 	{ "log/0000000001.seg", S_IFIFO, NULL, false, "not a regular file" },
