@@ -194,6 +194,23 @@ static void an_entry_that_no_record_made_is_named(void **state)
 	}
 }
 
+static void a_database_with_a_spoiled_page_is_named(void **state)
+{
+	uint8_t *image, *page;
+	size_t size;
+
+	(void)state;
+	copy_again();
+	image = file_read(data_file, &size);
+	page = image + 4096 * le_get(lmdb_image_find(image, LMDB_D0) + 40, 8);
+	page[10] ^= 16; /* its flags */
+	file_write(data_file, image, size);
+	free(image);
+	said_verify(copy, NULL, NULL, &said);
+	said_expect("a page", &said, false,
+		    "database actors is damaged: a page of another kind than its place demands");
+}
+
 static void an_index_of_no_record_is_none_that_was_written(void **state)
 {
 	static uint8_t value[VALUE_ROOM];
@@ -390,6 +407,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_entry_that_no_record_made_is_named),
+		cmocka_unit_test(a_database_with_a_spoiled_page_is_named),
 		cmocka_unit_test(an_index_of_no_record_is_none_that_was_written),
 		cmocka_unit_test(an_older_index_is_told_and_held_against_nobody),
 		cmocka_unit_test(zeros_where_the_index_knows_records_are_found),
