@@ -324,7 +324,7 @@ static enum ink_err compare_tile(struct verify *v, unsigned level)
 	struct vindex *index = &v->index;
 	struct lmdb_cursor *cursor = &index->cursors[VDB_TILES];
 	size_t size = (size_t)index->tile_counts[level] * INK_HASH_SIZE;
-	struct lmdb_bytes value;
+	struct lmdb_bytes value = { NULL, 0 };
 	uint8_t key[9];
 	enum ink_err err;
 
@@ -333,8 +333,7 @@ static enum ink_err compare_tile(struct verify *v, unsigned level)
 	err = lmdb_get(cursor, key, tile_key(level, index->tile_numbers[level], key), &value);
 	if (err != INK_OK && err != INK_ERR_NOT_FOUND)
 		return index_fault(v, err, VDB_TILES);
-	if (err == INK_ERR_NOT_FOUND || value.size != size ||
-	    memcmp(value.data, index->tiles[level], size) != 0)
+	if (value.size != size || memcmp(value.data, index->tiles[level], size) != 0)
 		report_index(v, "tiles: tile %u/%llu is %s", level,
 			     (unsigned long long)index->tile_numbers[level],
 			     or_missing(err == INK_OK));

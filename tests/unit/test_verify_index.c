@@ -82,7 +82,8 @@ enum how {
 	LONGER_VALUE,
 	SHORT_VALUE,
 	OTHER_COOKIE,
-	OTHER_INODE
+	OTHER_INODE,
+	OTHER_VALUE
 };
 
 /* The first entry of @db whose value ends with @name. */
@@ -127,6 +128,7 @@ static void edit(const char *db, const char *name, enum how how)
 	case LONGER_VALUE: value[v.mv_size++] = 0; break;
 	case SHORT_VALUE: v.mv_size = 11; break;
 	case OTHER_COOKIE: key[9] ^= 1; break;
+	case OTHER_VALUE: value[0] ^= 1; break;
 	case OTHER_INODE: /* a folder that has no target */
 		memset(key, 0, k.mv_size);
 		key[k.mv_size - 1] = 1;
@@ -161,6 +163,8 @@ static const struct {
 	{ "seals", "", LONGER_VALUE, 1, "seals: the entry of record" },
 	{ "actors", "", LONGER_VALUE, 1, "actors: the entry of record" },
 	{ "tiles", "", LONGER_VALUE, 1, "tiles: tile 1/0 is wrong" },
+	{ "tiles", "", OTHER_VALUE, 1, "tiles: tile 1/0 is wrong" },
+	{ "targets", "", OTHER_VALUE, 1, "targets: the entry of inode" },
 	{ "tiles", "", GONE, 1, "tiles: tile 1/0 is missing" },
 	{ "targets", "", LONGER_VALUE, 1, "targets: the entry of inode" },
 	{ "targets", "", OTHER_INODE, 1, "targets: the entry of inode" },
@@ -275,7 +279,7 @@ static void zeros_where_the_index_knows_records_are_found(void **state)
 	file_write(segment, data, size);
 	free(data);
 	said_verify(copy, NULL, NULL, &said);
-	said_expect("zeros", &said, false, " zero bytes behind the closing record");
+	said_expect("zeros", &said, false, "room for records behind the closing one");
 	said_expect("zeros", &said, false, "the log has ");
 }
 
