@@ -315,6 +315,11 @@ static const struct {
 	{ "something", S_IFREG, "x", false, "does not belong into a store" },
 	{ "vkey", S_IFDIR, NULL, false, "not of the type that belongs there" },
 	{ "lock", S_IFREG, "x", false, "the lock file is not empty" },
+	{ "index.new", S_IFDIR, NULL, true, "an index that is being made" },
+	{ "keys/seal.key.new", S_IFREG,
+	  "the seed of a key, an epoch, a store: all that a file of keys may hold has 144 bytes, and this sentence was made so "
+	  "long that it has more",
+	  false, "longer than a key file can be" },
 	{ "log/something", S_IFREG, "x", false, "does not belong into a log" },
 	{ "lost+found/#12", S_IFREG, "x", true, "a check of the file system put it there" },
 	{ "lost+found/12", S_IFREG, "x", false, "does not belong into a store" },
@@ -337,6 +342,8 @@ static void what_does_not_belong_into_the_folder_is_named(void **state)
 
 		save(&c);
 		scratch_path(store, "lost+found", path);
+		assert_int_equal(mkdir(path, 0700), 0);
+		scratch_path(store, "keys", path);
 		assert_int_equal(mkdir(path, 0700), 0);
 		scratch_path(store, strangers[i].path, path);
 		if (strangers[i].type == S_IFDIR)
