@@ -305,6 +305,9 @@ static void a_checkpoint_holds_the_log_to_what_it_was(void **state)
 
 /* --- the folder ------------------------------------------------------------------------------ */
 
+/* A key file has 144 bytes. */
+#define SIXTY "sixty bytes, or what comes near to it, and three times that "
+
 static const struct {
 	const char *path;
 	mode_t type;
@@ -316,10 +319,7 @@ static const struct {
 	{ "vkey", S_IFDIR, NULL, false, "not of the type that belongs there" },
 	{ "lock", S_IFREG, "x", false, "the lock file is not empty" },
 	{ "index.new", S_IFDIR, NULL, true, "an index that is being made" },
-	{ "keys/seal.key.new", S_IFREG,
-	  "the seed of a key, an epoch, a store: all that a file of keys may hold has 144 bytes, and this sentence was made so "
-	  "long that it has more",
-	  false, "longer than a key file can be" },
+	{ "keys/seal.key.new", S_IFREG, SIXTY SIXTY SIXTY, false, "longer than a key file can be" },
 	{ "log/something", S_IFREG, "x", false, "does not belong into a log" },
 	{ "lost+found/#12", S_IFREG, "x", true, "a check of the file system put it there" },
 	{ "lost+found/12", S_IFREG, "x", false, "does not belong into a store" },
