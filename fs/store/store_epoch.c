@@ -120,12 +120,10 @@ enum ink_err store_change_epoch(struct ink_store *store, enum ink_seal_reason re
 
 static bool epoch_is_over(const struct ink_store *store)
 {
-	uint64_t now = monotonic_ns();
-
 	if (store->troubles[TROUBLE_EPOCH].error != 0)
-		return now >= store->epoch_retry_ns;
+		return monotonic_ns() >= store->epoch_retry_ns;
 	return store->epoch_time_ns != 0 &&
-	       now - store->epoch_time_ns >= store->options.epoch_s * SECOND_NS;
+	       boot_ns() - store->epoch_time_ns >= store->options.epoch_s * SECOND_NS;
 }
 
 /* Sooner at first: mostly somebody is just putting something back. */
@@ -295,7 +293,7 @@ void store_epoch_age(struct ink_store *store, uint32_t *ret_length_s, uint64_t *
 	if (!store->options.is_read_only) {
 		*ret_length_s = store->options.epoch_s;
 		if (store->epoch_time_ns != 0)
-			*ret_age_s = (monotonic_ns() - store->epoch_time_ns) / SECOND_NS;
+			*ret_age_s = (boot_ns() - store->epoch_time_ns) / SECOND_NS;
 		return;
 	}
 	if (head->mount_seq == 0 || !find_epoch(store, &seq) || seq + 1 >= head->record_count)

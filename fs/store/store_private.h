@@ -129,7 +129,7 @@ struct ink_store {
 	struct key_pair *seal_key;
 	int64_t seal_wall_ns;
 	uint64_t seal_time_ns;   /* CLOCK_MONOTONIC */
-	uint64_t epoch_time_ns;  /* first activity of the epoch; 0: none yet */
+	uint64_t epoch_time_ns;  /* boot_ns() of the first activity of the epoch; 0: none yet */
 	uint64_t epoch_retry_ns; /* CLOCK_MONOTONIC; while TROUBLE_EPOCH lasts */
 	unsigned epoch_tries;    /* that failed */
 	struct trouble troubles[TROUBLE_COUNT];
@@ -196,7 +196,8 @@ static inline bool has_unsealed(const struct ink_store *store)
 
 /* Any lock or none. */
 void store_nonce(struct ink_store *store, uint8_t ret_nonce[static INK_NONCE_SIZE]);
-uint64_t monotonic_ns(void);
+uint64_t monotonic_ns(void); /* waits are by this one */
+uint64_t boot_ns(void);      /* goes on while the machine sleeps */
 /* A record whose body is encoded here.  @caller may be NULL: the file system itself. */
 INK_MUST_CHECK enum ink_err store_record(struct ink_store *store, uint8_t kind,
 					 const struct ink_caller *caller, uint64_t inode,

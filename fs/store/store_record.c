@@ -9,12 +9,22 @@
 
 #include "hash.h"
 
-uint64_t monotonic_ns(void)
+static uint64_t now_ns(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t monotonic_ns(void)
+{
+	return now_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t boot_ns(void)
+{
+	return now_ns(CLOCK_BOOTTIME);
 }
 
 /* Randomness by the page: one system call for 256 nonces. */
@@ -44,7 +54,7 @@ static void after_record(struct ink_store *store, const struct ink_header *heade
 		return;
 	}
 	if (store->epoch_time_ns == 0)
-		store->epoch_time_ns = monotonic_ns();
+		store->epoch_time_ns = boot_ns();
 	if (store->is_sealer_idle) {
 		store->is_sealer_idle = false;
 		pthread_cond_signal(&store->sealer_cond);

@@ -140,6 +140,37 @@ static void a_machine_that_slept_is_no_observation(void **state)
 	assert_int_equal(verify(f->path).epoch_long_count, 0);
 }
 
+static uint32_t epoch_before;
+
+static bool is_of_a_later_epoch(const struct ink_status *status)
+{
+	return status->epoch > epoch_before;
+}
+
+/* An epoch takes the time that it sleeps, too: a key that lay in a sleeping machine is gone soon after it wakes. */
+static void an_epoch_does_not_outlast_the_sleep(void **state)
+{
+	struct store_fixture *f = *state;
+	struct ink_status status;
+	struct ink_store *store;
+	uint64_t inode;
+
+	f->options.sync_interval_ms = 50;
+	f->options.epoch_s = 3000;
+	store = trial_open(f->path, &f->options);
+	inode = trial_create(store, "a");
+	for (unsigned i = 0; i < 3; i++) {
+		line(store, inode);
+		ink_status(store, &status);
+		epoch_before = status.epoch;
+		wall_shift_ns += HOUR_NS;
+		boot_shift_ns += HOUR_NS;
+		assert_true(store_comes_true(store, is_of_a_later_epoch));
+	}
+	trial_close(store);
+	assert_int_equal(verify(f->path).epoch_long_count, 0);
+}
+
 static void a_clock_set_back_by_a_year_between_sessions_is_an_observation(void **state)
 {
 	struct store_fixture *f = *state;
@@ -241,6 +272,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_leap_second_is_an_observation),
 		T(a_machine_that_slept_is_no_observation),
+		T(an_epoch_does_not_outlast_the_sleep),
 		T(a_clock_set_back_by_a_year_between_sessions_is_an_observation),
 		T(a_boot_without_a_clock_is_an_observation),
 		T(seals_and_syncs_go_on_whatever_the_clocks_do),
