@@ -13,6 +13,7 @@
 # tree, with
 #
 #   TEST_TMPDIR   a fresh directory; kept when the test fails
+#   TEST_MEMDIR   another, in memory, if there is such a place; moves into TEST_TMPDIR when the test fails
 #   BUILD, INKFS  the build directory and its inkfs, absolute; $BUILD is first in PATH
 #
 # and must leave neither a mount beneath TEST_TMPDIR nor a process; what it leaves
@@ -40,6 +41,7 @@ skipped=0
 # Of the test now running, for the trap.
 session=
 dir=
+memory_dir=
 suspects=
 
 usage() {
@@ -143,6 +145,7 @@ stop_early() {
 		kill -s TERM -- "-$session" 2>/dev/null || true
 		clean_after_test >&2
 	fi
+	[[ -z $memory_dir ]] || rm -rf "$memory_dir"
 	echo "interrupted" >&2
 	exit 130
 }
@@ -211,10 +214,11 @@ run_one() {
 	shift 2
 	log=$log_dir/${name//\//.}.log
 	dir=$(mktemp -d "$tmp_root/${name##*/}.XXXXXX")
-	chmod 0755 "$dir" # tests step down to other users
+	memory_dir=$(mktemp -d /dev/shm/inkfs-test.XXXXXX 2>/dev/null) || memory_dir=
+	chmod 0755 "$dir" ${memory_dir:+"$memory_dir"} # tests step down to other users
 	start=${EPOCHREALTIME/[.,]/}
 
-	TEST_TMPDIR=$dir setsid timeout --kill-after=10 "$time_limit_s" "$@" \
+	TEST_TMPDIR=$dir TEST_MEMDIR=$memory_dir setsid timeout --kill-after=10 "$time_limit_s" "$@" \
 		>"$log" 2>&1 </dev/null &
 	session=$!
 	wait "$session" || code=$?
@@ -235,9 +239,12 @@ run_one() {
 		fi
 		remove_dir "$dir"
 	else
+		[[ -z $memory_dir ]] || cp -a "$memory_dir/." "$dir" || true
 		fail "$name" "$log" "${left:-$(reason_of "$code")}"
 	fi
+	[[ -z $memory_dir ]] || rm -rf "$memory_dir"
 	dir=
+	memory_dir=
 }
 
 # --- which tests -----------------------------------------------------------------
