@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "index.h"
+/* Its files, what is pending, and how that gets into them.  Look-ups: index_seek.c. */
+#include "index_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -11,7 +11,6 @@
 
 #include "io.h"
 #include "lmdb_read_check.h"
-#include "overlay.h"
 
 /* The map grows by doubling; address space is all that a larger one costs. */
 enum { MAP_SIZE_MIN = 256 << 20 };
@@ -23,21 +22,7 @@ static const char *const db_names[DB_COUNT] = {
 	[DB_EXTENTS] = "extents", [DB_ACTORS] = "actors", [DB_BLOCKS] = "blocks",
 };
 
-struct index {
-	MDB_env *env;
-	char *data_path;   /* of LMDB's file */
-	MDB_txn *snapshot; /* read-only; the base of all look-ups */
-	MDB_cursor *cursors[DB_COUNT];
-	MDB_dbi dbs[DB_COUNT];
-	struct overlay *active;
-	struct overlay *frozen;
-	struct overlay *spent; /* committed, to be freed */
-	size_t map_size;
-	bool is_read_only;
-	bool needs_growth; /* set by a commit that met MDB_MAP_FULL, answered by the next */
-};
-
-static enum ink_err fail(int code)
+enum ink_err index_error_of(int code)
 {
 	switch (code) {
 	case 0: return INK_OK;
@@ -87,14 +72,6 @@ static int renew_snapshot(struct index *index)
 	/* The slot is gone: this process had the same index open a second time, and closed it. */
 	end_snapshot(index);
 	return begin_snapshot(index);
-}
-
-/* 0: yes.  MDB_NOTFOUND: an index in memory has none.  EIO: it was lost, with the map (index_thaw()). */
-static int has_snapshot(const struct index *index)
-{
-	if (index->snapshot)
-		return 0;
-	return index->env ? EIO : MDB_NOTFOUND;
 }
 
 static int open_dbs(struct index *index)
@@ -209,7 +186,7 @@ enum ink_err index_open(const char *dir, bool is_read_only, struct index **ret_i
 		code = begin_snapshot(index);
 	if (code != 0) {
 		index_close(index);
-		return code == ENOENT ? INK_ERR_NOT_FOUND : fail(code);
+		return code == ENOENT ? INK_ERR_NOT_FOUND : index_error_of(code);
 	}
 	*ret_index = index;
 	return INK_OK;
@@ -248,32 +225,6 @@ void index_close(struct index *index)
 	errno = keep;
 }
 
-enum ink_err index_get(struct index *index, enum index_db db, const void *key, size_t key_size,
-		       const uint8_t **ret_value, size_t *ret_size)
-{
-	const struct overlay_entry *entry = overlay_get(index->active, db, key, key_size);
-	MDB_val k = { key_size, (void *)(uintptr_t)key }, v;
-	int code;
-
-	if (!entry && index->frozen)
-		entry = overlay_get(index->frozen, db, key, key_size);
-	if (entry) {
-		if (entry->is_removed)
-			return INK_ERR_NOT_FOUND;
-		*ret_value = entry->value;
-		*ret_size = entry->value_size;
-		return INK_OK;
-	}
-	code = has_snapshot(index);
-	if (code == 0)
-		code = mdb_get(index->snapshot, index->dbs[db], &k, &v);
-	if (code != 0)
-		return fail(code);
-	*ret_value = v.mv_data;
-	*ret_size = v.mv_size;
-	return INK_OK;
-}
-
 static enum ink_err change(struct index *index, enum index_db db, const void *key, size_t key_size,
 			   const void *value, size_t value_size)
 {
@@ -300,127 +251,6 @@ enum ink_err index_put(struct index *index, enum index_db db, const void *key, s
 enum ink_err index_remove(struct index *index, enum index_db db, const void *key, size_t key_size)
 {
 	return change(index, db, key, key_size, NULL, 0);
-}
-
-static const struct overlay_entry *in_db(const struct overlay_entry *entry, enum index_db db)
-{
-	return entry && entry->db == db ? entry : NULL;
-}
-
-/* The next of one overlay, strictly behind the key if asked. */
-static const struct overlay_entry *seek_overlay(const struct overlay *overlay, enum index_db db,
-						const void *key, size_t key_size, bool is_after)
-{
-	const struct overlay_entry *entry;
-
-	if (!overlay)
-		return NULL;
-	entry = in_db(overlay_seek(overlay, db, key, key_size), db);
-	if (entry && is_after && key_compare(entry->key, entry->key_size, key, key_size) == 0)
-		entry = in_db(overlay_next(entry), db);
-	return entry;
-}
-
-static int seek_snapshot(struct index *index, enum index_db db, const void *key, size_t key_size,
-			 bool is_after, MDB_val *ret_key, MDB_val *ret_value)
-{
-	int code = has_snapshot(index);
-
-	*ret_key = (MDB_val){ key_size, (void *)(uintptr_t)key };
-	if (code != 0)
-		return code;
-	code = mdb_cursor_get(index->cursors[db], ret_key, ret_value, MDB_SET_RANGE);
-	if (code == 0 && is_after &&
-	    key_compare(ret_key->mv_data, ret_key->mv_size, key, key_size) == 0)
-		code = mdb_cursor_get(index->cursors[db], ret_key, ret_value, MDB_NEXT);
-	return code;
-}
-
-static const struct overlay_entry *nearer(const struct overlay_entry *newer,
-					  const struct overlay_entry *older, int sign)
-{
-	if (!newer || !older)
-		return newer ? newer : older;
-	return sign * key_compare(older->key, older->key_size, newer->key, newer->key_size) < 0
-		       ? older
-		       : newer;
-}
-
-static void pair_of_entry(const struct overlay_entry *entry, struct index_pair *ret_pair)
-{
-	*ret_pair =
-		(struct index_pair){ entry->key, entry->key_size, entry->value, entry->value_size };
-}
-
-static void pair_of_values(const MDB_val *key, const MDB_val *value, struct index_pair *ret_pair)
-{
-	*ret_pair =
-		(struct index_pair){ key->mv_data, key->mv_size, value->mv_data, value->mv_size };
-}
-
-enum ink_err index_seek(struct index *index, enum index_db db, const void *key, size_t key_size,
-			bool is_after, struct index_pair *ret_pair)
-{
-	for (;;) {
-		const struct overlay_entry *entry;
-		MDB_val k, v;
-		int code;
-
-		entry = nearer(seek_overlay(index->active, db, key, key_size, is_after),
-			       seek_overlay(index->frozen, db, key, key_size, is_after), 1);
-		code = seek_snapshot(index, db, key, key_size, is_after, &k, &v);
-		if (code != 0 && code != MDB_NOTFOUND)
-			return fail(code);
-		/* LMDB believes its pages; keys out of order would lead a caller that walks in a circle. */
-		if (code == 0 &&
-		    key_compare(k.mv_data, k.mv_size, key, key_size) < (is_after ? 1 : 0))
-			return INK_ERR_DAMAGED;
-		if (code == 0 && (!entry || key_compare(k.mv_data, k.mv_size, entry->key,
-							entry->key_size) < 0)) {
-			pair_of_values(&k, &v, ret_pair);
-			return INK_OK;
-		}
-		if (!entry)
-			return INK_ERR_NOT_FOUND;
-		if (!entry->is_removed) {
-			pair_of_entry(entry, ret_pair);
-			return INK_OK;
-		}
-		/* Hidden; look behind it.  Its key stays where it is, in the arena. */
-		key = entry->key;
-		key_size = entry->key_size;
-		is_after = true;
-	}
-}
-
-enum ink_err index_seek_back(struct index *index, enum index_db db, const void *key,
-			     size_t key_size, struct index_pair *ret_pair)
-{
-	const struct overlay_entry *entry =
-		in_db(overlay_seek_back(index->active, db, key, key_size), db);
-	MDB_val k = { key_size, (void *)(uintptr_t)key }, v;
-	int code;
-
-	if (index->frozen)
-		entry = nearer(entry,
-			       in_db(overlay_seek_back(index->frozen, db, key, key_size), db), -1);
-	code = has_snapshot(index);
-	if (code == 0)
-		code = mdb_cursor_get(index->cursors[db], &k, &v, MDB_SET_RANGE);
-	if (code == MDB_NOTFOUND && index->snapshot)
-		code = mdb_cursor_get(index->cursors[db], &k, &v, MDB_LAST);
-	else if (code == 0 && key_compare(k.mv_data, k.mv_size, key, key_size) > 0)
-		code = mdb_cursor_get(index->cursors[db], &k, &v, MDB_PREV);
-	if (code != 0 && code != MDB_NOTFOUND)
-		return fail(code);
-	if (code == 0 &&
-	    (!entry || key_compare(k.mv_data, k.mv_size, entry->key, entry->key_size) > 0))
-		pair_of_values(&k, &v, ret_pair);
-	else if (entry)
-		pair_of_entry(entry, ret_pair);
-	else
-		return INK_ERR_NOT_FOUND;
-	return INK_OK;
 }
 
 size_t index_pending_bytes(const struct index *index)
@@ -455,13 +285,13 @@ static bool has_big_values(enum index_db db)
 static enum ink_err check_values(struct index *index, struct lmdb_file *file, enum index_db db)
 {
 	const struct overlay_entry *entry =
-		in_db(overlay_seek(index->frozen, (uint8_t)db, NULL, 0), db);
+		index_in_db(overlay_seek(index->frozen, (uint8_t)db, NULL, 0), db);
 	struct lmdb_cursor cursor;
 	enum ink_err err = entry ? lmdb_cursor_init(&cursor, file, db_names[db]) : INK_OK;
 
 	if (!entry)
 		return INK_OK;
-	for (; entry && err == INK_OK; entry = in_db(overlay_next(entry), db))
+	for (; entry && err == INK_OK; entry = index_in_db(overlay_next(entry), db))
 		err = lmdb_value_may_go(&cursor, entry->key, entry->key_size);
 	lmdb_cursor_release(&cursor);
 	return err;
@@ -512,7 +342,7 @@ enum ink_err index_commit(struct index *index)
 		return err;
 	code = mdb_txn_begin(index->env, NULL, 0, &txn);
 	if (code != 0)
-		return fail(code);
+		return index_error_of(code);
 	code = write_frozen(index, txn);
 	if (code != 0)
 		mdb_txn_abort(txn);
@@ -523,7 +353,7 @@ enum ink_err index_commit(struct index *index)
 		errno = EAGAIN;
 		return INK_ERR_IO;
 	}
-	return fail(code);
+	return index_error_of(code);
 }
 
 bool index_needs_growth(const struct index *index)
@@ -558,7 +388,7 @@ enum ink_err index_thaw(struct index *index)
 		index->spent = index->frozen;
 		index->frozen = NULL;
 	}
-	return code == 0 ? INK_OK : fail(code);
+	return code == 0 ? INK_OK : index_error_of(code);
 }
 
 void index_sweep(struct index *index)
