@@ -5,7 +5,7 @@
  * verify_log.c walks the segments and says what is wrong with frames; each record that is sound goes through
  *   verify_chain.c  tree, sessions, actors, and with verify_seals.c what signs and the key succession;
  *   verify_names.c  the name space and the files' sizes, replayed in memory;
- *   verify_index.c  the index, held against that state.
+ *   verify_index.c  the index (opened in verify_index_open.c), held against that state.
  * verify_lost.c holds lost/ against the RECOVERY records, verify_epoch.c looks at how long keys lived,
  * verify_files.c looks at what else lies in the folder; verify_change.c whether somebody writes meanwhile;
  * verify_report.c hands findings out.
@@ -325,18 +325,20 @@ const struct vnode *names_node(const struct names *names, uint64_t next_inode, u
 struct vname *names_find(const struct names *names, uint64_t parent, const char *name, size_t size);
 void names_release(struct names *names);
 
-/* verify_index.c */
+/* verify_index_open.c */
 INK_MUST_CHECK enum ink_err index_begin(struct verify *v);
+/* Tell what was found in it, unless somebody wrote to it meanwhile. */
+INK_MUST_CHECK enum ink_err index_finish(struct verify *v);
+void index_release(struct verify *v);
+const char *vdb_name(enum vdb db);
+/* verify_index.c */
 /* A record was applied. */
 INK_MUST_CHECK enum ink_err index_step(struct verify *v, const struct ink_record *record,
 				       const union ink_body *body);
-INK_MUST_CHECK enum ink_err index_finish(struct verify *v);
-void index_release(struct verify *v);
-/* verify_index_state.c: the databases that hold the state, at exactly the record that the index ends with. */
-INK_MUST_CHECK enum ink_err index_compare_state(struct verify *v);
 /* INK_ERR_DAMAGED becomes a finding and the end of the comparison. */
 INK_MUST_CHECK enum ink_err index_fault(struct verify *v, enum ink_err err, enum vdb db);
-const char *vdb_name(enum vdb db);
+/* verify_index_state.c: the databases that hold the state, at exactly the record that the index ends with. */
+INK_MUST_CHECK enum ink_err index_compare_state(struct verify *v);
 
 /* verify_files.c */
 INK_MUST_CHECK enum ink_err files_list(struct verify *v);

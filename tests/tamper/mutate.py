@@ -61,6 +61,7 @@ SOURCES = {
     "verify_files.c": ("r", ""),
     "verify_pins.c": ("r", ""),
     "verify_index.c": ("r", ""),
+    "verify_index_open.c": ("r", ""),
     "verify_index_state.c": ("rge", "is_names_entry is_entries_entry is_links_entry"),
     "walk.c": ("ge", "segment_follows judge is_torn_magic"),
     "walk_look.c": ("e", "is_plausible"),
