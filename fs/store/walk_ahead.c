@@ -1,44 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#include "walk_ahead.h"
+/* Who reads next, the queue of chunks, the threads.  What is done with one chunk: walk_ahead_chunk.c. */
+#include "walk_ahead_private.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "vkey.h"
 #include "walk.h"
 
 enum {
-	CHUNK_SIZE = 256 << 10,
-	CHUNK_ROOM = CHUNK_SIZE + INK_APPEND_SIZE_MAX + FRAME_ALIGN, /* the last frame's end */
-	CHUNK_FRAMES_MAX = CHUNK_SIZE / FRAME_OFF_BODY + 1,
 	CHUNK_COUNT_MAX = 48,
 	HOP_SIZE = 4096, /* where little of what is read is looked at */
-	GENESIS_OFF_SEAL_KEY = 64,
-	SEAL_OFF_NEXT_KEY = 56,
-};
-
-/* An open segment, shared by the chunks that still read from it. */
-struct file {
-	int fd;
-	unsigned users; /* under the lock */
-};
-
-struct chunk {
-	struct chunk *next;
-	bool is_done; /* under the lock */
-	struct file *file;
-	uint32_t segment;
-	uint64_t pos;
-	uint64_t end;  /* behind the last frame */
-	size_t loaded; /* bytes in @bytes from @pos on */
-	bool is_hop;   /* the end of the last frame is not read */
-	unsigned count, seal_count;
-	uint8_t *bytes;
-	struct ahead_frame *frames;
-	struct ahead_seal *seals;
 };
 
 struct walk_ahead {
@@ -62,8 +35,7 @@ struct walk_ahead {
 		uint32_t segment;
 		uint64_t pos;
 		bool has_hopped; /* over a frame longer than a chunk, without reading it */
-		bool has_key;
-		uint8_t key[INK_KEY_SIZE];
+		struct signer signer;
 	} reader;
 	uint64_t read_bytes;
 
@@ -109,63 +81,6 @@ static bool open_segment(struct walk_ahead *ahead, uint32_t segment, uint64_t po
 	return true;
 }
 
-/* The key that signs from here on, as the log names it; a wrong one costs time alone, since the walk asks with the right one. */
-static void follow_key(struct walk_ahead *ahead, uint8_t kind, const uint8_t *body, uint32_t size)
-{
-	const uint8_t *key = NULL;
-
-	if (kind == INK_GENESIS && size >= GENESIS_FIXED_SIZE)
-		key = body + GENESIS_OFF_SEAL_KEY;
-	else if ((kind == INK_EPOCH || kind == INK_REKEY) && size == EPOCH_BODY_SIZE)
-		key = body + SEAL_OFF_NEXT_KEY;
-	if (!key)
-		return;
-	memcpy(ahead->reader.key, key, INK_KEY_SIZE);
-	ahead->reader.has_key = true;
-}
-
-static bool is_skipped(const struct walk_ahead *ahead, const uint8_t *header)
-{
-	const struct ink_header h = { .kind = header[HEADER_OFF_KIND],
-				      .seq = be64_load(header + HEADER_OFF_SEQ) };
-
-	return walk_skips(ahead->skip_seq, &h);
-}
-
-/* Step over the frames that begin in the loaded bytes. */
-static void scan(struct walk_ahead *ahead, struct chunk *chunk)
-{
-	size_t at = 0;
-
-	while (chunk->loaded - at >= FRAME_OFF_BODY && chunk->count < CHUNK_FRAMES_MAX) {
-		const uint8_t *frame = chunk->bytes + at, *header = frame + FRAME_OFF_HEADER;
-		uint32_t body_size = be32_load(header + HEADER_OFF_BODY_SIZE);
-		uint8_t kind = header[HEADER_OFF_KIND];
-		uint64_t size = frame_size(body_size);
-		struct ahead_frame *f = &chunk->frames[chunk->count];
-
-		if (memcmp(frame, FRAME_MAGIC, 4) != 0 || body_size > INK_APPEND_SIZE_MAX ||
-		    chunk->pos + at + size > UINT32_MAX)
-			break;
-		if (kind != INK_APPEND && chunk->loaded - at < size)
-			break; /* in whole at the start of the next chunk */
-		*f = (struct ahead_frame){ .pos = (uint32_t)(chunk->pos + at), .bytes = frame };
-		if ((kind == INK_SEAL || kind == INK_EPOCH) && ahead->reader.has_key) {
-			f->seal = &chunk->seals[chunk->seal_count];
-			memcpy(chunk->seals[chunk->seal_count++].key, ahead->reader.key,
-			       INK_KEY_SIZE);
-		}
-		follow_key(ahead, kind, frame + FRAME_OFF_BODY, body_size);
-		chunk->count++;
-		at += size;
-		if (at >= chunk->loaded) {
-			chunk->is_hop = is_skipped(ahead, header);
-			break;
-		}
-	}
-	chunk->end = chunk->pos + at;
-}
-
 /* The next run of frames, if there is one where the reader stands. */
 static void read_chunk(struct walk_ahead *ahead, struct chunk *chunk)
 {
@@ -185,82 +100,12 @@ static void read_chunk(struct walk_ahead *ahead, struct chunk *chunk)
 		chunk->loaded = 0;
 	chunk->segment = ahead->reader.segment;
 	chunk->pos = ahead->reader.pos;
-	scan(ahead, chunk);
+	chunk_scan(chunk, ahead->skip_seq, &ahead->reader.signer);
 	ahead->reader.has_hopped = chunk->is_hop && chunk->end - chunk->pos > CHUNK_SIZE;
 	ahead->reader.pos = chunk->end;
 }
 
-/* --- hashing, on all cores ------------------------------------------------------------------- */
-
-static void check_seal(struct ahead_frame *f)
-{
-	const uint8_t *entry = f->bytes + FRAME_OFF_HEADER, *nonce = f->bytes + FRAME_OFF_NONCE;
-	const uint8_t *body = f->bytes + FRAME_OFF_BODY;
-	uint8_t kind = f->header.kind;
-	uint32_t size = f->header.body_size;
-
-	if (size != (kind == INK_SEAL ? SEAL_BODY_SIZE : EPOCH_BODY_SIZE)) {
-		f->seal = NULL;
-		return;
-	}
-	f->seal->is_good[0] =
-		record_signature_is_good(kind, entry, nonce, body, size, 0, f->seal->key);
-	f->seal->is_good[1] =
-		kind == INK_EPOCH && record_signature_is_good(kind, entry, nonce, body, size, 1,
-							      body + SEAL_OFF_NEXT_KEY);
-}
-
-static void hash_chunk(struct walk_ahead *ahead, struct chunk *chunk)
-{
-	size_t size = (size_t)(chunk->end - chunk->pos), got = 0;
-
-	if (size > chunk->loaded && !chunk->is_hop &&
-	    io_read(ahead->io, chunk->file->fd, chunk->bytes + chunk->loaded, size - chunk->loaded,
-		    chunk->pos + chunk->loaded, &got) != INK_OK)
-		got = 0;
-	if (size > chunk->loaded + got && !chunk->is_hop)
-		chunk->count--; /* the last one is not whole */
-	for (unsigned i = 0; i < chunk->count; i++) {
-		struct ahead_frame *f = &chunk->frames[i];
-
-		f->is_sound = frame_decode(f->bytes, &f->header, f->leaf) == INK_OK;
-		if (!f->is_sound)
-			continue;
-		f->has_digest = walk_skips(ahead->skip_seq, &f->header) ||
-				frame_has_digest(f->bytes, &f->header);
-		if (f->header.seq < ahead->skip_seq)
-			f->seal = NULL;
-		if (f->seal)
-			check_seal(f);
-	}
-}
-
 /* --- chunks ---------------------------------------------------------------------------------- */
-
-static void chunk_free(struct chunk *chunk)
-{
-	if (!chunk)
-		return;
-	free(chunk->bytes);
-	free(chunk->frames);
-	free(chunk->seals);
-	free(chunk);
-}
-
-static struct chunk *chunk_make(void)
-{
-	struct chunk *chunk = calloc(1, sizeof(*chunk));
-
-	if (!chunk)
-		return NULL;
-	chunk->bytes = malloc(CHUNK_ROOM);
-	chunk->frames = malloc(CHUNK_FRAMES_MAX * sizeof(chunk->frames[0]));
-	chunk->seals = malloc(CHUNK_FRAMES_MAX * sizeof(chunk->seals[0]));
-	if (chunk->bytes && chunk->frames && chunk->seals)
-		return chunk;
-	chunk_free(chunk);
-	return NULL;
-}
 
 /* Locked.  NULL: all are in use. */
 static struct chunk *chunk_get(struct walk_ahead *ahead)
@@ -326,7 +171,7 @@ static bool work(struct walk_ahead *ahead)
 	ahead->last = &chunk->next;
 	pthread_cond_broadcast(&ahead->changed);
 	pthread_mutex_unlock(&ahead->lock);
-	hash_chunk(ahead, chunk);
+	chunk_hash(chunk, ahead->io, ahead->skip_seq);
 	pthread_mutex_lock(&ahead->lock);
 	chunk->is_done = true;
 	pthread_cond_broadcast(&ahead->changed);
@@ -372,7 +217,7 @@ static bool start_at(struct walk_ahead *ahead, uint32_t segment, uint64_t pos)
 		ahead->reader.pos = pos;
 	else
 		(void)open_segment(ahead, segment, pos);
-	ahead->reader.has_key = false;
+	ahead->reader.signer.is_known = false;
 	pthread_mutex_lock(&ahead->lock);
 	ahead->is_reading = false;
 	ahead->is_stuck =
