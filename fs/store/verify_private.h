@@ -6,6 +6,7 @@
  *   verify_chain.c  tree, sessions, actors, and with verify_seals.c what signs and the key succession;
  *   verify_names.c  the name space and the files' sizes, replayed in memory;
  *   verify_index.c  the index (opened in verify_index_open.c), held against that state.
+ * verify_suspect.c keeps back what may come from a crash (see below);
  * verify_lost.c holds lost/ against the RECOVERY records, verify_epoch.c looks at how long keys lived,
  * verify_files.c looks at what else lies in the folder; verify_change.c whether somebody writes meanwhile;
  * verify_report.c hands findings out.
@@ -295,12 +296,20 @@ void pins_release(struct verify *v);
 
 /* verify_log.c */
 INK_MUST_CHECK enum ink_err verify_log(struct verify *v);
+
+/* verify_suspect.c */
 /* What was on the disk, as the index and good seals say. */
 uint64_t known_durable(const struct verify *v);
+/* The next record is not good, and no crash makes it so: the first one ends what is counted as good. */
+void mark_fault(struct verify *v);
 /* Record @seq is not good; from here on all may be the remainder of a crash, unless something behind it proves otherwise. */
 void suspect_begin(struct verify *v, uint64_t seq, uint64_t place);
 /* Records below @durable were on the disk. */
 void suspect_prove(struct verify *v, uint64_t durable);
+/* At the end of the log, first: bodies of zeros for which no ERASE came that is signed. */
+void settle_erased(struct verify *v);
+/* Then, if nothing spoke against a crash: what came before it is what there is. */
+INK_MUST_CHECK enum ink_err suspect_settle(struct verify *v);
 
 /* verify_chain.c */
 /* @body NULL: the record's body is damaged or erased. */

@@ -54,6 +54,7 @@ REPORTS = ("report_file", "report_record", "report_place", "report_index", "repo
 SOURCES = {
     "verify.c": ("r", ""),
     "verify_log.c": ("rge", "is_erasable is_foreign_genesis is_lost_tail"),
+    "verify_suspect.c": ("r", ""),
     "verify_chain.c": ("re", "actor_is_consistent"),
     "verify_seals.c": ("r", ""),
     "verify_keys.c": ("re", "is_log_seed seal_key_is_sound is_seed_of"),
