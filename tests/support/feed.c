@@ -7,8 +7,7 @@
 #include "check.h"
 #include "hash.h"
 
-const uint8_t feed_constant[64] =
-	"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+";
+const uint8_t feed_constant[64] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+";
 
 enum ink_err feed_apply(struct feed *f, uint8_t kind, uint64_t inode, const union ink_body *body)
 {
