@@ -89,7 +89,7 @@ TESTS = [
     "unit/test_walk", "unit/test_walk_look", "unit/test_walk_ahead", "unit/test_frame", "unit/test_record", "unit/test_body", "unit/test_body_rules", "unit/test_vkey",
     "unit/test_succession", "unit/test_note", "unit/test_tlog", "unit/test_proof", "unit/test_consistency", "unit/test_lmdb_read", "unit/test_lmdb_read_check",
     "unit/test_seal",
-    "unit/test_verify", "unit/test_verify_rules", "unit/test_verify_store", "unit/test_verify_keys", "unit/test_verify_index", "unit/test_verify_limits",
+    "unit/test_verify", "unit/test_verify_record", "unit/test_verify_rules", "unit/test_verify_store", "unit/test_verify_keys", "unit/test_verify_index", "unit/test_verify_limits",
     "unit/test_evidence_check", "unit/test_key",
     "unit/test_store_epoch", "unit/test_recover", "crash/test_torn", "crash/test_epoch",
     "tamper/test_attacks", "tamper/test_tamper_lost", "tamper/test_tamper_keys", "tamper/test_tamper_index",

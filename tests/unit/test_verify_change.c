@@ -9,11 +9,11 @@
 #include "format.h"
 #include "inkfs/verify.h"
 #include "scratch.h"
+#include "store_place.h"
 #include "trial.h"
 
 enum { PIECE_SIZE = 1 << 20, PIECE_COUNT = 12 };
 
-static char dir[PATH_MAX], store[PATH_MAX];
 static const struct ink_options options_of_session = { .epoch_s = 3600 };
 
 /* What happens in a callback of the verifier, which is where we can be sure that it is not done yet. */
@@ -26,25 +26,10 @@ struct meanwhile {
 	char first[512];
 };
 
-static int setup(void **state)
-{
-	(void)state;
-	scratch_dir_in_memory(dir);
-	scratch_path(dir, "store", store);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	tree_remove(dir);
-	return 0;
-}
-
 static int without_store(void **state)
 {
 	(void)state;
-	tree_remove(store);
+	tree_remove(store_place);
 	return 0;
 }
 
@@ -61,7 +46,7 @@ static uint64_t inode_of(struct ink_store *s, const char *name)
 
 static void session(void)
 {
-	struct ink_store *s = trial_open(store, &options_of_session);
+	struct ink_store *s = trial_open(store_place, &options_of_session);
 
 	trial_append(s, inode_of(s, "meanwhile.log"), "a line\n", 7);
 	trial_close(s);
@@ -69,7 +54,7 @@ static void session(void)
 
 static void killed_session(void)
 {
-	struct ink_store *s = trial_open(store, &options_of_session);
+	struct ink_store *s = trial_open(store_place, &options_of_session);
 
 	trial_append(s, inode_of(s, "meanwhile.log"), "a line\n", 7);
 	trial_abandon(s);
@@ -86,7 +71,7 @@ static struct ink_store *held;
 
 static void session_that_stays(void)
 {
-	held = trial_open(store, &options_of_session);
+	held = trial_open(store_place, &options_of_session);
 	trial_append(held, inode_of(held, "meanwhile.log"), "a line\n", 7);
 }
 
@@ -106,8 +91,8 @@ static void make_large(void)
 {
 	struct ink_store *s;
 
-	trial_make(store, 0);
-	s = trial_open(store, &options_of_session);
+	trial_make(store_place, 0);
+	s = trial_open(store_place, &options_of_session);
 	append_pieces(s);
 	trial_close(s);
 }
@@ -119,11 +104,11 @@ static void make_large_and_crashed(void)
 	struct ink_store *s;
 	char path[PATH_MAX];
 
-	trial_make(store, 0);
-	s = trial_open(store, &quiet);
+	trial_make(store_place, 0);
+	s = trial_open(store_place, &quiet);
 	append_pieces(s);
 	trial_abandon(s);
-	scratch_path(store, "index", path); /* which may know of more */
+	scratch_path(store_place, "index", path); /* which may know of more */
 	tree_remove(path);
 }
 
@@ -134,7 +119,7 @@ static void flip(unsigned segment, size_t at)
 	size_t size;
 
 	snprintf(name, sizeof(name), "log/%010u.seg", segment);
-	scratch_path(store, name, path);
+	scratch_path(store_place, name, path);
 	data = file_read(path, &size);
 	assert_true(at < size);
 	data[at] ^= 1;
@@ -185,7 +170,7 @@ static void verify(struct meanwhile *m, unsigned threads, struct ink_verify_resu
 
 	if (m->count_max == 0)
 		m->count_max = 1;
-	if (ink_verify(store, &options, ret_result, &error) != INK_OK)
+	if (ink_verify(store_place, &options, ret_result, &error) != INK_OK)
 		fail_msg("not checked: %s", error.text);
 	assert_int_equal(m->count, m->count_max);
 	assert_int_equal(m->evidence, ret_result->evidence_count);
@@ -201,7 +186,7 @@ static void expect_whole(struct meanwhile *m, unsigned threads)
 		fail_msg("called changed: %s", m->first);
 	assert_true(result.is_closed);
 	assert_false(result.is_live);
-	assert_int_equal(result.record_count, count_records(store, 0));
+	assert_int_equal(result.record_count, count_records(store_place, 0));
 	assert_int_equal(m->told[INK_FIND_TORN_TAIL] + m->told[INK_FIND_NOT_CLOSED], 0);
 }
 
@@ -213,7 +198,7 @@ static void a_session_within_the_walk_is_verified_too(void **state)
 				 many = { .happens = session, .count_max = 2 },
 				 killed = { .happens = sessions };
 
-		tree_remove(store);
+		tree_remove(store_place);
 		make_large();
 		expect_whole(&one, threads);
 		expect_whole(&many, threads);
@@ -259,7 +244,7 @@ static void keys_of_a_later_session_are_no_cut_end(void **state)
 
 	(void)state;
 	make_large();
-	scratch_path(store, "lost/tail.new", path);
+	scratch_path(store_place, "lost/tail.new", path);
 	file_write(path, "x", 1);
 	verify(&m, 1, &result);
 	if (!result.is_intact)
@@ -276,16 +261,16 @@ static void a_recovery_before_the_walk_comes_to_the_torn_end(void **state)
 	size_t size;
 
 	(void)state;
-	trial_make(store, 0);
+	trial_make(store_place, 0);
 	killed_session();
 	killed_session();
-	scratch_path(store, "log/0000000000.seg", path);
+	scratch_path(store_place, "log/0000000000.seg", path);
 	data = file_read(path, &size);
 	while (size > 0 && data[size - 1] == 0)
 		size--;
 	file_write(path, data, size - 20);
 	free(data);
-	scratch_path(store, "index", path);
+	scratch_path(store_place, "index", path);
 	tree_remove(path);
 	expect_whole(&m, 1);
 	assert_int_equal(m.told[INK_FIND_RECOVERY], 2);
@@ -300,12 +285,12 @@ static void a_recovery_behind_which_the_walk_stands(void **state)
 	for (unsigned threads = 1; threads <= 3; threads += 2) {
 		struct meanwhile m = { .happens = sessions };
 
-		tree_remove(store);
+		tree_remove(store_place);
 		make_large_and_crashed();
 		flip(0, 4096);
-		scratch_path(store, "lost+found", path);
+		scratch_path(store_place, "lost+found", path);
 		assert_int_equal(mkdir(path, 0700), 0);
-		scratch_path(store, "lost+found/#12", path);
+		scratch_path(store_place, "lost+found/#12", path);
 		file_write(path, "x", 1);
 		expect_whole(&m, threads);
 		/* In each of its runs, but told once. */
@@ -320,7 +305,7 @@ static void spoiled_session(void)
 	size_t size;
 
 	session();
-	scratch_path(store, "keys/seal.key", path);
+	scratch_path(store_place, "keys/seal.key", path);
 	data = file_read(path, &size);
 	data[60] ^= 1;
 	file_write(path, data, size);
@@ -369,5 +354,5 @@ int main(void)
 		EACH(damage_is_found_all_the_same_and_told_once),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, store_place_setup, store_place_teardown);
 }

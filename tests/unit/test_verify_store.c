@@ -10,29 +10,14 @@
 #include "hash.h"
 #include "said.h"
 #include "scratch.h"
+#include "store_place.h"
 
-static char dir[PATH_MAX], store[PATH_MAX];
 static struct said said;
-
-static int setup(void **state)
-{
-	(void)state;
-	scratch_dir_in_memory(dir);
-	scratch_path(dir, "store", store);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	tree_remove(dir);
-	return 0;
-}
 
 static void save(const struct craft *c)
 {
-	tree_remove(store);
-	craft_save(c, store);
+	tree_remove(store_place);
+	craft_save(c, store_place);
 }
 
 /* --- how far the log is good ----------------------------------------------------------------- */
@@ -185,7 +170,7 @@ static void what_is_good_ends_where_something_was_put_or_taken(void **state)
 		craft_begin(&c);
 		ends[i].rule(&c);
 		save(&c);
-		said_verify(store, c.vkey, NULL, &said);
+		said_verify(store_place, c.vkey, NULL, &said);
 		said_expect(ends[i].what, &said, ends[i].is_intact, ends[i].says);
 		if (said.result.record_count != ends[i].record_count)
 			fail_msg("%s: %llu records are good", ends[i].what,
@@ -289,7 +274,7 @@ static void check_pin(const struct pin_case *row)
 	if (row->log == LOG_WITHOUT_TWO)
 		lose_two(&c);
 	save(&c);
-	said_verify(store, NULL, &text, &said);
+	said_verify(store_place, NULL, &text, &said);
 	said_expect(row->what, &said, row->is_intact, row->says);
 	assert_int_equal(said.result.checkpoint_count, row->is_intact);
 	craft_release(&c);
@@ -341,18 +326,18 @@ static void what_does_not_belong_into_the_folder_is_named(void **state)
 		char path[PATH_MAX];
 
 		save(&c);
-		scratch_path(store, "lost+found", path);
+		scratch_path(store_place, "lost+found", path);
 		assert_int_equal(mkdir(path, 0700), 0);
-		scratch_path(store, "keys", path);
+		scratch_path(store_place, "keys", path);
 		assert_int_equal(mkdir(path, 0700), 0);
-		scratch_path(store, strangers[i].path, path);
+		scratch_path(store_place, strangers[i].path, path);
 		if (strangers[i].type == S_IFDIR)
 			assert_int_equal(mkdir(path, 0700), 0);
 		else if (strangers[i].type == S_IFIFO)
 			assert_int_equal(mkfifo(path, 0600), 0);
 		else
 			file_write(path, strangers[i].text, strlen(strangers[i].text));
-		said_verify(store, c.vkey, NULL, &said);
+		said_verify(store_place, c.vkey, NULL, &said);
 		said_expect(strangers[i].path, &said, strangers[i].is_intact, strangers[i].says);
 	}
 	craft_release(&c);
@@ -366,5 +351,5 @@ int main(void)
 		cmocka_unit_test(what_does_not_belong_into_the_folder_is_named),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, store_place_setup, store_place_teardown);
 }
