@@ -1,118 +1,43 @@
 /* SPDX-License-Identifier: MIT */
-/* Names and attributes of an open store. */
-#include <errno.h>
+/* Names that are made, listed and told, and attributes, of an open store. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "check.h"
-#include "scratch.h"
-#include "trial.h"
-
-struct fixture {
-	char dir[PATH_MAX], path[PATH_MAX];
-	struct ink_options options;
-	struct ink_store *store;
-};
-
-struct names {
-	unsigned count;
-	uint64_t parents[4], seqs[4];
-};
-
-static bool note_name(void *ctx, uint64_t parent, uint64_t seq)
-{
-	struct names *names = ctx;
-
-	names->parents[names->count] = parent;
-	names->seqs[names->count++] = seq;
-	return names->count < 4;
-}
-
-static int setup_with(void **state, enum ink_profile profile)
-{
-	static struct fixture f;
-
-	scratch_dir(f.dir);
-	scratch_path(f.dir, "store", f.path);
-	trial_make(f.path, 0);
-	f.options = trial_quiet();
-	f.options.profile = profile;
-	f.store = trial_open(f.path, &f.options);
-	*state = &f;
-	return 0;
-}
-
-static int setup_strict(void **state)
-{
-	return setup_with(state, INK_PROFILE_STRICT);
-}
-
-static int setup_rotate(void **state)
-{
-	return setup_with(state, INK_PROFILE_ROTATE);
-}
-
-/* Whatever a test did, the store must verify and its index be that of the log. */
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	trial_close(f->store);
-	assert_verifies(f->path, true);
-	assert_index_is_that_of_the_log(f->path);
-	tree_remove(f->dir);
-	return 0;
-}
-
-static void reopen(struct fixture *f)
-{
-	trial_close(f->store);
-	f->store = trial_open(f->path, &f->options);
-}
-
-static enum ink_err make(struct fixture *f, uint64_t parent, const char *name, uint32_t mode,
-			 uint64_t *ret_inode)
-{
-	struct ink_attr attr = { 0 };
-	enum ink_err err = ink_make(f->store, &trial_user, parent, name, mode, NULL, &attr);
-
-	if (ret_inode)
-		*ret_inode = attr.inode;
-	return err;
-}
+#include "names_fixture.h"
 
 static void names_of_255_bytes_are_taken_and_of_256_not(void **state)
 {
-	struct fixture *f = *state;
+	struct names_fixture *f = *state;
 	char name[300];
 	struct ink_attr attr;
 
 	memset(name, 'n', sizeof(name));
 	name[255] = 0;
-	assert_ok(make(f, 1, name, S_IFREG | 0644, NULL));
-	assert_err(INK_ERR_EXISTS, make(f, 1, name, S_IFREG | 0644, NULL));
+	assert_ok(names_make(f, 1, name, S_IFREG | 0644, NULL));
+	assert_err(INK_ERR_EXISTS, names_make(f, 1, name, S_IFREG | 0644, NULL));
 	assert_ok(ink_lookup(f->store, 1, name, &attr));
 	name[255] = 'n';
 	name[256] = 0;
-	assert_err(INK_ERR_LIMIT, make(f, 1, name, S_IFREG | 0644, NULL));
+	assert_err(INK_ERR_LIMIT, names_make(f, 1, name, S_IFREG | 0644, NULL));
 	assert_err(INK_ERR_LIMIT, ink_lookup(f->store, 1, name, &attr));
-	assert_err(INK_ERR_INVALID, make(f, 1, "", S_IFREG | 0644, NULL));
-	assert_err(INK_ERR_INVALID, make(f, 1, ".", S_IFREG | 0644, NULL));
-	assert_err(INK_ERR_INVALID, make(f, 1, "..", S_IFDIR | 0755, NULL));
-	assert_err(INK_ERR_INVALID, make(f, 1, "a/b", S_IFREG | 0644, NULL));
-	assert_ok(make(f, 1, "\xff\x80 \n", S_IFREG | 0644, NULL));
+	assert_err(INK_ERR_INVALID, names_make(f, 1, "", S_IFREG | 0644, NULL));
+	assert_err(INK_ERR_INVALID, names_make(f, 1, ".", S_IFREG | 0644, NULL));
+	assert_err(INK_ERR_INVALID, names_make(f, 1, "..", S_IFDIR | 0755, NULL));
+	assert_err(INK_ERR_INVALID, names_make(f, 1, "a/b", S_IFREG | 0644, NULL));
+	assert_ok(names_make(f, 1, "\xff\x80 \n", S_IFREG | 0644, NULL));
 }
 
 static void a_parent_must_be_a_folder_that_is_there(void **state)
 {
-	struct fixture *f = *state;
+	struct names_fixture *f = *state;
 	uint64_t file, parent;
 
-	assert_ok(make(f, 1, "file", S_IFREG | 0644, &file));
-	assert_err(INK_ERR_NOT_DIR, make(f, file, "x", S_IFREG | 0644, NULL));
-	assert_err(INK_ERR_NOT_FOUND, make(f, 99, "x", S_IFREG | 0644, NULL));
+	assert_ok(names_make(f, 1, "file", S_IFREG | 0644, &file));
+	assert_err(INK_ERR_NOT_DIR, names_make(f, file, "x", S_IFREG | 0644, NULL));
+	assert_err(INK_ERR_NOT_FOUND, names_make(f, 99, "x", S_IFREG | 0644, NULL));
 	assert_err(INK_ERR_NOT_DIR, ink_parent(f->store, file, &parent));
 	assert_ok(ink_parent(f->store, 1, &parent));
 	assert_true(parent == 1);
@@ -120,7 +45,7 @@ static void a_parent_must_be_a_folder_that_is_there(void **state)
 
 static void targets_of_links_have_1_to_4095_bytes(void **state)
 {
-	struct fixture *f = *state;
+	struct names_fixture *f = *state;
 	char target[5000], out[INK_TARGET_SIZE_MAX + 1];
 	struct ink_attr attr;
 
@@ -138,7 +63,7 @@ static void targets_of_links_have_1_to_4095_bytes(void **state)
 
 static void what_is_no_file_folder_or_link_is_refused_and_recorded(void **state)
 {
-	struct fixture *f = *state;
+	struct names_fixture *f = *state;
 	static const uint32_t types[] = { S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK };
 	struct ink_header header;
 	union ink_body body;
@@ -148,7 +73,7 @@ static void what_is_no_file_folder_or_link_is_refused_and_recorded(void **state)
 		char name[8];
 
 		snprintf(name, sizeof(name), "n%zu", i);
-		assert_err(INK_ERR_DENIED, make(f, 1, name, types[i] | 0644, NULL));
+		assert_err(INK_ERR_DENIED, names_make(f, 1, name, types[i] | 0644, NULL));
 		assert_true(last_record(f->path, INK_DENIED, &header, &body, &bytes));
 		assert_true(body.denied.op == INK_OP_MKNOD &&
 			    body.denied.flags == (types[i] | 0644));
@@ -159,14 +84,14 @@ static void what_is_no_file_folder_or_link_is_refused_and_recorded(void **state)
 
 static void a_folder_with_set_gid_hands_its_group_down(void **state)
 {
-	struct fixture *f = *state;
+	struct names_fixture *f = *state;
 	struct ink_setattr change = { .mask = INK_ATTR_GID | INK_ATTR_MODE,
 				      .gid = 77,
 				      .mode = 02775 };
 	struct ink_attr attr;
 	uint64_t folder;
 
-	assert_ok(make(f, 1, "shared", S_IFDIR | 0755, &folder));
+	assert_ok(names_make(f, 1, "shared", S_IFDIR | 0755, &folder));
 	assert_ok(ink_setattr(f->store, &trial_root, folder, &change, &attr));
 	assert_ok(ink_make(f->store, &trial_user, folder, "file", S_IFREG | 0644, NULL, &attr));
 	assert_true(attr.gid == 77 && attr.uid == 1000 && attr.mode == (S_IFREG | 0644));
@@ -178,12 +103,12 @@ static void a_folder_with_set_gid_hands_its_group_down(void **state)
 
 static void attributes_that_change_nothing_make_no_record(void **state)
 {
-	struct fixture *f = *state;
+	struct names_fixture *f = *state;
 	struct ink_setattr change = { .mask = INK_ATTR_MODE, .mode = 0644 };
 	struct ink_attr before, after;
 	uint64_t file, count;
 
-	assert_ok(make(f, 1, "a", S_IFREG | 0644, &file));
+	assert_ok(names_make(f, 1, "a", S_IFREG | 0644, &file));
 	assert_ok(ink_getattr(f->store, file, &before));
 	count = count_records(f->path, 0);
 	assert_ok(ink_setattr(f->store, &trial_user, file, &change, &after));
@@ -200,7 +125,7 @@ static void attributes_that_change_nothing_make_no_record(void **state)
 	assert_ok(ink_setattr(f->store, &trial_user, file, &change, &after));
 	assert_true(count_records(f->path, INK_ATTR) == 1 && after.mtime_ns == 5);
 	assert_true(after.atime_ns == before.atime_ns && after.btime_ns == before.btime_ns);
-	reopen(f);
+	names_reopen(f);
 	assert_ok(ink_getattr(f->store, file, &before));
 	assert_memory_equal(&before, &after, sizeof(before));
 	assert_err(INK_ERR_NOT_FOUND, ink_setattr(f->store, &trial_user, 99, &change, &after));
@@ -208,13 +133,13 @@ static void attributes_that_change_nothing_make_no_record(void **state)
 
 static void set_id_bits_do_not_survive_a_new_owner_given_by_another_than_root(void **state)
 {
-	struct fixture *f = *state;
+	struct names_fixture *f = *state;
 	struct ink_setattr mode = { .mask = INK_ATTR_MODE, .mode = 06755 };
 	struct ink_setattr owner = { .mask = INK_ATTR_GID, .gid = 5 };
 	struct ink_attr attr;
 	uint64_t file;
 
-	assert_ok(make(f, 1, "a", S_IFREG | 0755, &file));
+	assert_ok(names_make(f, 1, "a", S_IFREG | 0755, &file));
 	assert_ok(ink_setattr(f->store, &trial_user, file, &mode, &attr));
 	assert_true(attr.mode == (S_IFREG | 06755));
 	assert_ok(ink_setattr(f->store, &trial_user, file, &owner, &attr));
@@ -244,7 +169,7 @@ static bool take_entry(void *ctx, const struct ink_entry *entry)
 
 static void cookies_stay_while_a_folder_grows_and_the_store_is_opened_anew(void **state)
 {
-	struct fixture *f = *state;
+	struct names_fixture *f = *state;
 	static struct listing before, after;
 	unsigned made = 0;
 
@@ -252,17 +177,17 @@ static void cookies_stay_while_a_folder_grows_and_the_store_is_opened_anew(void 
 		char name[16];
 
 		snprintf(name, sizeof(name), "n%u", made);
-		assert_ok(make(f, 1, name, S_IFREG | 0644, NULL));
+		assert_ok(names_make(f, 1, name, S_IFREG | 0644, NULL));
 	}
 	before = after = (struct listing){ 0 };
 	assert_ok(ink_readdir(f->store, 1, 0, take_entry, &before));
 	assert_int_equal(before.count, 300);
-	reopen(f);
+	names_reopen(f);
 	for (; made < 350; made++) {
 		char name[16];
 
 		snprintf(name, sizeof(name), "n%u", made);
-		assert_ok(make(f, 1, name, S_IFREG | 0644, NULL));
+		assert_ok(names_make(f, 1, name, S_IFREG | 0644, NULL));
 	}
 	/* In pieces of seven, each from the last cookie. */
 	after.stop_after = 7;
@@ -289,131 +214,23 @@ static void cookies_stay_while_a_folder_grows_and_the_store_is_opened_anew(void 
 
 static void a_listing_is_of_one_folder_alone(void **state)
 {
-	struct fixture *f = *state;
+	struct names_fixture *f = *state;
 	static struct listing l;
 	uint64_t a, b;
 
-	assert_ok(make(f, 1, "a", S_IFDIR | 0755, &a));
-	assert_ok(make(f, 1, "b", S_IFDIR | 0755, &b));
-	assert_ok(make(f, b, "in b", S_IFREG | 0644, NULL));
-	assert_ok(make(f, a, "in a", S_IFREG | 0644, NULL));
+	assert_ok(names_make(f, 1, "a", S_IFDIR | 0755, &a));
+	assert_ok(names_make(f, 1, "b", S_IFDIR | 0755, &b));
+	assert_ok(names_make(f, b, "in b", S_IFREG | 0644, NULL));
+	assert_ok(names_make(f, a, "in a", S_IFREG | 0644, NULL));
 	l = (struct listing){ 0 };
 	assert_ok(ink_readdir(f->store, a, 0, take_entry, &l));
 	assert_int_equal(l.count, 1);
 	assert_string_equal(l.names[0], "in a");
 }
 
-static void nothing_is_renamed_linked_or_removed_in_the_strict_profile(void **state)
-{
-	struct fixture *f = *state;
-	struct ink_attr attr;
-	uint64_t a, d;
-	struct ink_header header;
-	union ink_body body;
-	uint8_t *bytes;
-
-	assert_ok(make(f, 1, "a", S_IFREG | 0644, &a));
-	assert_ok(make(f, 1, "d", S_IFDIR | 0755, &d));
-	assert_err(INK_ERR_DENIED, ink_rename(f->store, &trial_root, 1, "a", d, "b", 0));
-	assert_true(last_record(f->path, INK_DENIED, &header, &body, &bytes));
-	assert_true(header.inode == 1 && body.denied.op == INK_OP_RENAME &&
-		    body.denied.second_inode == d);
-	assert_memory_equal(body.denied.second_name.data, "b", 1);
-	free(bytes);
-	assert_err(INK_ERR_DENIED, ink_link(f->store, &trial_root, a, 1, "b", &attr));
-	assert_err(INK_ERR_DENIED, ink_unlink(f->store, &trial_root, 1, "a", false));
-	assert_err(INK_ERR_DENIED, ink_unlink(f->store, &trial_root, 1, "d", true));
-	assert_err(INK_ERR_NOT_FOUND, ink_rename(f->store, &trial_root, 1, "nothing", 1, "b", 0));
-	assert_err(INK_ERR_NOT_FOUND, ink_unlink(f->store, &trial_root, 1, "nothing", false));
-	assert_int_equal(count_records(f->path, INK_DENIED), 4);
-	assert_ok(ink_lookup(f->store, 1, "a", &attr));
-	assert_ok(ink_lookup(f->store, 1, "d", &attr));
-}
-
-static void the_rotate_profile_renames_to_names_that_are_free(void **state)
-{
-	struct fixture *f = *state;
-	struct ink_attr attr;
-	uint64_t a, b, d, e;
-
-	assert_ok(make(f, 1, "log", S_IFREG | 0644, &a));
-	trial_append(f->store, a, "old", 3);
-	assert_ok(ink_rename(f->store, &trial_user, 1, "log", 1, "log.1", 0));
-	trial_append(f->store, a, " and late", 9); /* a handle opened before goes on */
-	assert_err(INK_ERR_NOT_FOUND, ink_lookup(f->store, 1, "log", &attr));
-	assert_ok(make(f, 1, "log", S_IFREG | 0644, &b));
-	assert_err(INK_ERR_DENIED, ink_rename(f->store, &trial_user, 1, "log", 1, "log.1", 0));
-	assert_err(INK_ERR_EXISTS,
-		   ink_rename(f->store, &trial_user, 1, "log", 1, "log.1", 1 /* NOREPLACE */));
-	assert_err(INK_ERR_DENIED,
-		   ink_rename(f->store, &trial_user, 1, "log", 1, "log.1", 2 /* EXCHANGE */));
-	assert_err(INK_ERR_DENIED,
-		   ink_rename(f->store, &trial_user, 1, "log", 1, "log.2", 4 /* WHITEOUT */));
-	assert_ok(make(f, 1, "d", S_IFDIR | 0755, &d));
-	assert_ok(make(f, d, "e", S_IFDIR | 0755, &e));
-	assert_err(INK_ERR_INVALID, ink_rename(f->store, &trial_user, 1, "d", e, "x", 0));
-	assert_err(INK_ERR_INVALID, ink_rename(f->store, &trial_user, 1, "d", d, "x", 0));
-	assert_err(
-		INK_ERR_LIMIT,
-		ink_rename(
-			f->store, &trial_user, 1, "log", 1,
-			"0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
-			"0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
-			"01234567890123456789012345678901234567890123456789012345",
-			0));
-	assert_ok(ink_rename(f->store, &trial_user, d, "e", 1, "e", 0));
-	reopen(f);
-	assert_ok(ink_lookup(f->store, 1, "log.1", &attr));
-	assert_true(attr.inode == a && attr.size == 12);
-	assert_ok(ink_lookup(f->store, 1, "e", &attr));
-	assert_true(attr.inode == e);
-}
-
-static void hard_links_share_one_file_and_the_last_name_of_bytes_stays(void **state)
-{
-	struct fixture *f = *state;
-	struct ink_attr attr;
-	uint64_t a, d;
-
-	assert_ok(make(f, 1, "a", S_IFREG | 0644, &a));
-	assert_ok(make(f, 1, "d", S_IFDIR | 0755, &d));
-	trial_append(f->store, a, "x", 1);
-	assert_ok(ink_link(f->store, &trial_user, a, d, "b", &attr));
-	assert_true(attr.inode == a && attr.nlink == 2);
-	assert_err(INK_ERR_EXISTS, ink_link(f->store, &trial_user, a, d, "b", &attr));
-	assert_err(INK_ERR_DENIED,
-		   ink_link(f->store, &trial_user, d, 1, "c", &attr)); /* of a folder */
-	assert_ok(ink_unlink(f->store, &trial_user, 1, "a", false));
-	assert_err(INK_ERR_DENIED, ink_unlink(f->store, &trial_user, d, "b", false));
-	assert_ok(ink_lookup(f->store, d, "b", &attr));
-	assert_true(attr.inode == a && attr.nlink == 1);
-	assert_err(INK_ERR_IS_DIR, ink_unlink(f->store, &trial_user, 1, "d", false));
-	assert_err(INK_ERR_NOT_DIR, ink_unlink(f->store, &trial_user, d, "b", true));
-	assert_err(INK_ERR_DENIED,
-		   ink_unlink(f->store, &trial_user, 1, "d", true)); /* held a name */
-}
-
-static void what_holds_nothing_may_go(void **state)
-{
-	struct fixture *f = *state;
-	struct ink_attr attr;
-	uint64_t empty, folder;
-
-	assert_ok(make(f, 1, "empty", S_IFREG | 0644, &empty));
-	assert_ok(make(f, 1, "folder", S_IFDIR | 0755, &folder));
-	assert_ok(ink_make(f->store, &trial_user, 1, "link", 0, "t", &attr));
-	assert_ok(ink_unlink(f->store, &trial_user, 1, "empty", false));
-	assert_ok(ink_unlink(f->store, &trial_user, 1, "folder", true));
-	assert_ok(ink_unlink(f->store, &trial_user, 1, "link", false));
-	assert_err(INK_ERR_NOT_FOUND, make(f, folder, "x", S_IFREG | 0644, NULL));
-	assert_err(INK_ERR_NOT_FOUND, ink_link(f->store, &trial_user, empty, 1, "back", &attr));
-	assert_ok(make(f, 1, "empty", S_IFREG | 0644, NULL)); /* the name is free */
-	assert_true(count_records(f->path, INK_UNLINK) == 3);
-}
-
 static void a_path_is_told_from_the_root_and_cut_at_the_front(void **state)
 {
-	struct fixture *f = *state;
+	struct names_fixture *f = *state;
 	char path[PATH_MAX], name[256], small[16];
 	uint64_t folder = 1;
 
@@ -421,8 +238,8 @@ static void a_path_is_told_from_the_root_and_cut_at_the_front(void **state)
 	assert_string_equal(path, "/");
 	ink_path(f->store, 99, path, sizeof(path));
 	assert_string_equal(path, "(inode 99)");
-	assert_ok(make(f, 1, "a", S_IFDIR | 0755, &folder));
-	assert_ok(make(f, folder, "bcdefghijklmnopqrst", S_IFDIR | 0755, &folder));
+	assert_ok(names_make(f, 1, "a", S_IFDIR | 0755, &folder));
+	assert_ok(names_make(f, folder, "bcdefghijklmnopqrst", S_IFDIR | 0755, &folder));
 	ink_path(f->store, folder, path, sizeof(path));
 	assert_string_equal(path, "/a/bcdefghijklmnopqrst");
 	ink_path(f->store, folder, small, sizeof(small));
@@ -436,38 +253,16 @@ static void a_path_is_told_from_the_root_and_cut_at_the_front(void **state)
 	memset(name, 'n', 255);
 	name[255] = 0;
 	for (unsigned i = 0; i < 20; i++)
-		assert_ok(make(f, folder, name, S_IFDIR | 0755, &folder));
+		assert_ok(names_make(f, folder, name, S_IFDIR | 0755, &folder));
 	ink_path(f->store, folder, path, sizeof(path));
 	assert_memory_equal(path, "\u2026", 3);
 	assert_true(strlen(path) > 3000);
 }
 
-static void an_inode_tells_its_names_and_which_record_made_each(void **state)
-{
-	struct fixture *f = *state;
-	struct ink_caller nobody = { 0 };
-	uint64_t a = trial_create(f->store, "a");
-	struct ink_status status;
-	struct names names = { 0 };
-	struct ink_attr attr;
-
-	assert_ok(ink_rename(f->store, &nobody, INK_ROOT_INODE, "a", INK_ROOT_INODE, "b", 0));
-	ink_status(f->store, &status);
-	assert_ok(ink_link(f->store, &nobody, a, INK_ROOT_INODE, "c", &attr));
-	assert_ok(ink_each_name(f->store, a, note_name, &names));
-	assert_int_equal(names.count, 2);
-	assert_int_equal(names.parents[0], INK_ROOT_INODE);
-	assert_int_equal(names.seqs[0], status.record_count - 1);
-	assert_int_equal(names.seqs[1], status.record_count);
-	names.count = 0;
-	assert_ok(ink_each_name(f->store, a + 1, note_name, &names));
-	assert_int_equal(names.count, 0);
-}
-
 static void a_byte_of_a_file_leads_to_the_run_that_holds_it(void **state)
 {
 	enum { SIZE = 40000 };
-	struct fixture *f = *state;
+	struct names_fixture *f = *state;
 	uint64_t a = trial_create(f->store, "a"), b = trial_create(f->store, "b");
 	char *data = calloc(1, SIZE);
 	struct ink_run run;
@@ -490,8 +285,8 @@ static void a_byte_of_a_file_leads_to_the_run_that_holds_it(void **state)
 
 int main(void)
 {
-#define S(name) cmocka_unit_test_setup_teardown(name, setup_strict, teardown)
-#define R(name) cmocka_unit_test_setup_teardown(name, setup_rotate, teardown)
+#define S(name) cmocka_unit_test_setup_teardown(name, names_setup_strict, names_teardown)
+#define R(name) cmocka_unit_test_setup_teardown(name, names_setup_rotate, names_teardown)
 	const struct CMUnitTest tests[] = {
 		S(names_of_255_bytes_are_taken_and_of_256_not),
 		S(a_parent_must_be_a_folder_that_is_there),
@@ -502,12 +297,7 @@ int main(void)
 		S(set_id_bits_do_not_survive_a_new_owner_given_by_another_than_root),
 		S(cookies_stay_while_a_folder_grows_and_the_store_is_opened_anew),
 		S(a_listing_is_of_one_folder_alone),
-		S(nothing_is_renamed_linked_or_removed_in_the_strict_profile),
-		R(an_inode_tells_its_names_and_which_record_made_each),
 		R(a_byte_of_a_file_leads_to_the_run_that_holds_it),
-		R(the_rotate_profile_renames_to_names_that_are_free),
-		R(hard_links_share_one_file_and_the_last_name_of_bytes_stays),
-		R(what_holds_nothing_may_go),
 		S(a_path_is_told_from_the_root_and_cut_at_the_front),
 	};
 
