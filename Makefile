@@ -245,7 +245,7 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@$(CC) $(ALL_CFLAGS) $(FLAGS) -MMD -MP -c -o $@ $<
 
 # Programs that stand on the lying disk take the C library's calls from LMDB.
-LYING := $(BUILD)/tests/crash/test_power $(BUILD)/tests/soak/soak_power
+LYING := $(BUILD)/tests/crash/test_power $(BUILD)/tests/crash/test_power_index $(BUILD)/tests/soak/soak_power
 $(filter $(LYING),$(TESTS) $(SOAKS)): $(call obj,tests/soak/lying_libc.c)
 
 # A sanitizer brings its own allocator; the linker takes the store's calls of it.

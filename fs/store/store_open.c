@@ -202,8 +202,10 @@ enum ink_err store_go_to_end(struct ink_store *store, uint32_t epoch_min,
 	struct recover_options options = { .io = store->io,
 					   .path = store->path,
 					   .epoch_min = epoch_min };
-	enum ink_err err = open_index(store, error);
+	enum ink_err err = store_begin_index(store, error);
 
+	if (err == INK_OK)
+		err = open_index(store, error);
 	if (err == INK_OK)
 		err = need_segments(store, error);
 	if (err == INK_OK)

@@ -292,6 +292,8 @@ INK_MUST_CHECK enum ink_err store_prepare(const struct io *io, const char *path,
 INK_MUST_CHECK enum ink_err store_rekey_on(const struct io *io, const char *path,
 					   const char *keys_dir, uint32_t *ret_epoch,
 					   struct ink_error *ret_error);
+/* Where there is no index, one of no record; a loss of power leaves none or all of it. */
+INK_MUST_CHECK enum ink_err store_begin_index(struct ink_store *store, struct ink_error *error);
 /* Catalog and log, brought to the end of the log; @epoch_min as in struct recover_options. */
 INK_MUST_CHECK enum ink_err store_go_to_end(struct ink_store *store, uint32_t epoch_min,
 					    struct recover_result *ret_result,

@@ -2,11 +2,15 @@
 /*
  * The index anew from the log alone: built beside the old one, then put in its place.  A crash leaves
  * the old one, or none (which the next opening makes good), and index.new, which is thrown away.
+ *
+ * The first index of a store is begun there, too: LMDB makes its file in place, and until its first commit is synced a loss of
+ * power leaves one that looks like damage.
  */
 #include "store_private.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lmdb_read.h"
@@ -16,7 +20,11 @@ static void remove_index(const char *dir)
 {
 	static const char *const names[] = { "data.mdb", "lock.mdb" };
 	char path[PATH_MAX];
+	struct stat status;
 
+	/* Through a link it would be somebody else's. */
+	if (lstat(dir, &status) != 0 || !S_ISDIR(status.st_mode))
+		return;
 	for (unsigned i = 0; i < 2; i++) {
 		snprintf(path, sizeof(path), "%.*s/%s", PATH_MAX - 80, dir, names[i]);
 		(void)unlink(path);
@@ -90,11 +98,53 @@ static enum ink_err build(struct ink_store *store, const char *dir, const char *
 
 static enum ink_err swap(struct ink_store *store, const char *fresh, struct ink_error *error)
 {
+	const struct io *io = store->io;
+
+	/* LMDB has synced the file, not its name. */
+	if (io->sync_dir(io->ctx, fresh) != 0)
+		return error_io(error, fresh, "cannot sync");
 	remove_index(store->index_dir);
-	if (store->io->rename(store->io->ctx, fresh, store->index_dir) != 0 ||
-	    store->io->sync_dir(store->io->ctx, store->path) != 0)
+	if (io->rename(io->ctx, fresh, store->index_dir) != 0 ||
+	    io->sync_dir(io->ctx, store->path) != 0)
 		return error_io(error, store->index_dir, "cannot put the new index in its place");
 	return INK_OK;
+}
+
+static void fresh_path(const struct ink_store *store, char *ret_path)
+{
+	snprintf(ret_path, PATH_MAX, "%.*s/index.new", PATH_MAX - 80, store->path);
+}
+
+/* What is there and is no index is for index_open() to refuse. */
+static bool has_index(const struct ink_store *store)
+{
+	struct stat status;
+	char path[PATH_MAX];
+
+	if (lstat(store->index_dir, &status) != 0)
+		return errno != ENOENT;
+	if (!S_ISDIR(status.st_mode))
+		return true;
+	snprintf(path, sizeof(path), "%.*s/data.mdb", PATH_MAX - 80, store->index_dir);
+	if (lstat(path, &status) != 0)
+		return errno != ENOENT;
+	return !S_ISREG(status.st_mode) || status.st_size > 0;
+}
+
+enum ink_err store_begin_index(struct ink_store *store, struct ink_error *error)
+{
+	struct index *index;
+	char fresh[PATH_MAX];
+
+	if (has_index(store))
+		return INK_OK;
+	fresh_path(store, fresh);
+	remove_index(fresh);
+	/* To open it is to commit it once: its databases are made. */
+	if (index_open(fresh, false, &index) != INK_OK)
+		return error_io(error, fresh, "cannot make the index");
+	index_close(index);
+	return swap(store, fresh, error);
 }
 
 enum ink_err ink_store_reindex(const char *path, struct ink_error *ret_error)
@@ -108,7 +158,7 @@ enum ink_err ink_store_reindex(const char *path, struct ink_error *ret_error)
 	err = store_prepare(io_system(), path, &options, &store, ret_error);
 	if (err != INK_OK)
 		return err;
-	snprintf(fresh, sizeof(fresh), "%.*s/index.new", PATH_MAX - 80, store->path);
+	fresh_path(store, fresh);
 	remove_index(fresh);
 	err = build(store, fresh, &end_fault, ret_error);
 	if (err == INK_OK && end_fault)
