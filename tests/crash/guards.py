@@ -26,6 +26,7 @@ BEGIN, END = "<!-- guards.py --write -->\n", "<!-- end -->\n"
 TIME_LIMIT_S = 280
 
 POWER = "crash/test_power"
+POWER_INDEX = "crash/test_power_index"
 
 # (promise, what is taken away, file, the line as it is, the line instead, test)
 GUARDS = [
@@ -102,6 +103,14 @@ GUARDS = [
      "return code == 0 ? INK_OK : INK_ERR_IO;", POWER),
     ("crash", "damage before the durable end is no torn tail", "recover.c",
      "if (seq < durable_size(r))", "if (0)", "unit/test_recover"),
+    ("crash", "the first index is begun beside its place", "store_open.c",
+     "enum ink_err err = store_begin_index(store, error);", "enum ink_err err = INK_OK;", POWER_INDEX),
+    ("crash", "the index is on the disk before it takes its place", "index.c",
+     "unsigned flags = MDB_NOTLS | MDB_NORDAHEAD;", "unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | MDB_NOSYNC;", POWER_INDEX),
+    ("crash", "so is its file's name", "store_reindex.c",
+     "if (io->sync_dir(io->ctx, fresh) != 0)", "if (0)", POWER_INDEX),
+    ("crash", "that it has taken its place is on the disk", "store_reindex.c",
+     "io->sync_dir(io->ctx, store->path) != 0)", "0)", POWER_INDEX),
     ("root at T", "both seeds on the disk before EPOCH", "store_epoch.c",
      "err = seal_key_write(io, store->keys_dir, store->store_id, epoch, old, next);", "err = INK_OK;", POWER),
     ("root at T", "EPOCH on the disk before the old seed goes", "store_epoch.c",

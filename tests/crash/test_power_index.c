@@ -16,7 +16,7 @@
 #include "store_private.h"
 #include "trial.h"
 
-enum { FILES = 6, STEPS = 60, ROUNDS = 5, CALLS_MAX = 1000 };
+enum { FILES = 6, STEPS = 60, ROUNDS = 3, CALLS_MAX = 1000 };
 
 struct fixture {
 	char dir[PATH_MAX], root[PATH_MAX];
@@ -189,7 +189,8 @@ static void check_made(struct fixture *f, const struct scene *scene)
 	char data[PATH_MAX];
 
 	scratch_path(f->path, "index/data.mdb", data);
-	assert_true(file_exists(data));
+	assert_true(file_exists(data) && file_size(data) > 0);
+	assert_true(is_intact(f->path));
 	if (!scene->is_opening)
 		assert_index_is_that_of_the_log(f->path);
 }
