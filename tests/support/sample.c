@@ -2,6 +2,7 @@
 #include "sample.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #include "frame.h"
 #include "hash.h"
+#include "scratch.h"
 
 static const struct ink_caller caller = { .uid = 1000, .gid = 1000 };
 
@@ -98,6 +100,18 @@ void sample_small(const char *path, char *ret_vkey)
 	sample_init(path, ret_vkey);
 	sample_session(path);
 	sample_session(path);
+}
+
+void sample_tiled(const char *path)
+{
+	const struct ink_caller nobody = { 0 };
+	struct ink_store *store;
+
+	sample_small(path, NULL);
+	store = sample_open(path);
+	for (unsigned i = 0; i < 300; i++)
+		must(ink_append(store, &nobody, 3, INK_AT_END, "more\n", 5, false), "append");
+	must(ink_store_close(store, INK_UNMOUNT_ASKED), "close");
 }
 
 void sample_segments(const char *path, char *ret_vkey)
@@ -239,6 +253,17 @@ size_t sample_frames(const uint8_t *segment, size_t size, size_t *ret_at)
 	}
 	ret_at[count] = pos;
 	return count;
+}
+
+uint8_t *sample_read(const char *path, size_t *ret_size, size_t *ret_at, size_t *ret_count)
+{
+	char file[PATH_MAX];
+	uint8_t *data;
+
+	scratch_path(path, SAMPLE_SEGMENT, file);
+	data = file_read(file, ret_size);
+	*ret_count = sample_frames(data, *ret_size, ret_at);
+	return data;
 }
 
 size_t sample_find(const uint8_t *segment, const size_t *at, size_t count, uint8_t kind,

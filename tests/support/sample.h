@@ -20,6 +20,8 @@ struct ink_store *sample_open(const char *path);
 void sample_session(const char *path);
 /* sample_init(), two sessions. */
 void sample_small(const char *path, char *ret_vkey);
+/* sample_small(), and a session of so many appends that the index has a tile. */
+void sample_tiled(const char *path);
 /* Four segments of 2 MiB. */
 void sample_segments(const char *path, char *ret_vkey);
 
@@ -49,6 +51,11 @@ bool verdict_is_whole(const struct verdict *verdict);
 
 /* The frames of a segment's bytes: @ret_at SAMPLE_FRAMES_MAX + 1 offsets, the last behind the last frame. */
 size_t sample_frames(const uint8_t *segment, size_t size, size_t *ret_at);
+/*
+ * The first segment of the store @path, as it lies there: allocated, *ret_size bytes; its frames in *ret_count and
+ * @ret_at as by sample_frames().
+ */
+uint8_t *sample_read(const char *path, size_t *ret_size, size_t *ret_at, size_t *ret_count);
 /* First frame of @kind from number @from on; SIZE_MAX: none. */
 size_t sample_find(const uint8_t *segment, const size_t *at, size_t count, uint8_t kind,
 		   size_t from);

@@ -35,9 +35,7 @@ static int setup(void **state)
 	scratch_path(dir, "store", store);
 	scratch_path(dir, "copy", copy);
 	sample_small(store, vkey);
-	scratch_path(store, SAMPLE_SEGMENT, file);
-	good = file_read(file, &good_size);
-	count = sample_frames(good, good_size, at);
+	good = sample_read(store, &good_size, at, &count);
 	scratch_path(copy, SAMPLE_SEGMENT, file);
 	scratch_path(store, "keys/seal.key", path);
 	key = file_read(path, &size);

@@ -27,9 +27,7 @@ static int setup(void **state)
 	scratch_path(dir, "copy", copy);
 	sample_small(store, vkey);
 	sample_segments(big, NULL);
-	scratch_path(store, SAMPLE_SEGMENT, file);
-	good = file_read(file, &good_size);
-	count = sample_frames(good, good_size, at);
+	good = sample_read(store, &good_size, at, &count);
 	scratch_path(copy, SAMPLE_SEGMENT, file);
 	return 0;
 }

@@ -28,21 +28,13 @@ static struct said said;
 
 static int setup(void **state)
 {
-	struct ink_store *s;
-
 	(void)state;
 	scratch_dir_in_memory(dir);
 	scratch_path(dir, "store", store);
 	scratch_path(dir, "copy", copy);
 	scratch_path(copy, "index", index_dir);
 	scratch_path(index_dir, "data.mdb", data_file);
-	sample_small(store, NULL);
-	/* Enough for a tile. */
-	s = sample_open(store);
-	for (unsigned i = 0; i < 300; i++)
-		assert_ok(ink_append(s, &(struct ink_caller){ 0 }, 3, INK_AT_END, "more\n", 5,
-				     false));
-	assert_ok(ink_store_close(s, INK_UNMOUNT_ASKED));
+	sample_tiled(store);
 	return 0;
 }
 

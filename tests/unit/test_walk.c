@@ -32,8 +32,7 @@ static int setup(void **state)
 	tree_copy(store, copy);
 	scratch_path(copy, "log", log_dir);
 	scratch_path(copy, SAMPLE_SEGMENT, file);
-	good = file_read(file, &good_size);
-	count = sample_frames(good, good_size, at);
+	good = sample_read(store, &good_size, at, &count);
 	return 0;
 }
 

@@ -22,8 +22,7 @@ static int setup(void **state)
 	sample_small(store, NULL);
 	scratch_path(store, "log", log_dir);
 	scratch_path(store, SAMPLE_SEGMENT, file);
-	good = file_read(file, &good_size);
-	count = sample_frames(good, good_size, at);
+	good = sample_read(store, &good_size, at, &count);
 	return 0;
 }
 
