@@ -158,7 +158,7 @@ static bool survives_unasked(struct fixture *f, struct ink_store *store, const c
 	trial_append(store, inode, "", 0);
 	(void)!ink_sync(store);
 	trial_abandon(store);
-	lying_disk_cut(f->disk);
+	lying_disk_cut_all(f->disk);
 	assert_ok(ink_verify(f->path, &verify, &result, &error));
 	assert_true(result.is_intact);
 	store = open_store(f, &options);

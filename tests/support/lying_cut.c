@@ -399,6 +399,15 @@ void lying_disk_cut(struct lying_disk *disk)
 	disarm(disk);
 }
 
+void lying_disk_cut_all(struct lying_disk *disk)
+{
+	for (struct lie_node *node = disk->nodes; node; node = node->next) {
+		node->op_count = 0;
+		node->change_count = 0;
+	}
+	lying_disk_cut(disk);
+}
+
 /* --- what is there already --- */
 
 static void load_file(struct lie_node *node, const char *path)

@@ -84,6 +84,8 @@ enum lying_call lying_disk_last_call(struct lying_disk *disk);
  * armed.  No descriptor beneath the root may be open.
  */
 void lying_disk_cut(struct lying_disk *disk);
+/* The same of a disk that kept nothing that was not synced. */
+void lying_disk_cut_all(struct lying_disk *disk);
 
 /* --- for lying_libc.c: calls that do not come through struct io --- */
 /* The disk that is open in this process, if it owns @path or @fd; NULL otherwise. */

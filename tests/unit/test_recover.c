@@ -49,6 +49,7 @@ static void damage_before_the_durable_size_is_refused_and_nothing_is_changed(voi
 			else
 				assert_err(INK_ERR_DAMAGED,
 					   ink_store_open(copy, &f->options, &store, &error));
+			assert_non_null(strstr(error.text, "is not what was recorded"));
 			assert_non_null(strstr(error.text, "inkfs verify"));
 			assert_false(ink_store_is_locked(copy));
 			after = file_read(segment, &size_after);
