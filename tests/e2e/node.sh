@@ -12,8 +12,8 @@ if ! cmp -s "$top/tests/e2e/node/package-lock.json" "$modules/installed"; then
 	rm -rf "$modules"
 	mkdir -p "$modules"
 	cp "$top/tests/e2e/node/package.json" "$top/tests/e2e/node/package-lock.json" "$modules"
-	timeout 60 npm ci --prefix "$modules" --ignore-scripts --no-audit --no-fund \
-		--loglevel=error >npm.log 2>&1 || {
+	timeout --kill-after=5 60 npm ci --prefix "$modules" --ignore-scripts --no-audit --no-fund \
+		--fetch-retries=1 --fetch-timeout=20000 --loglevel=error >npm.log 2>&1 || {
 		cat npm.log
 		skip "npm cannot install pino and winston (no network?)"
 	}
