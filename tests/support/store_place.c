@@ -21,3 +21,10 @@ int store_place_teardown(void **state)
 	tree_remove(dir);
 	return 0;
 }
+
+void store_place_verify(const struct craft *c, struct said *said)
+{
+	tree_remove(store_place);
+	craft_save(c, store_place);
+	said_verify(store_place, c->vkey, NULL, said);
+}

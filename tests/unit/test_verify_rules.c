@@ -17,15 +17,8 @@ static struct said said;
 
 static void verify(const struct craft *c)
 {
-	tree_remove(store_place);
-	craft_save(c, store_place);
-	said_verify(store_place, c->vkey, NULL, &said);
+	store_place_verify(c, &said);
 }
-
-#define STR(text)                      \
-	{                              \
-		text, sizeof(text) - 1 \
-	}
 
 /* --- several records ------------------------------------------------------------------------- */
 
