@@ -55,7 +55,7 @@ static void half_behind(struct attempt *a)
 	intruder_release(&x);
 }
 
-/* All that it says is known to anybody. */
+/* All that it says is known to anybody. Zeros at its end look like room written ahead: they are not reported. */
 static void empty_segment_behind(struct attempt *a)
 {
 	uint8_t header[SEGMENT_HEADER_SIZE], leaf[INK_HASH_SIZE];
@@ -67,6 +67,8 @@ static void empty_segment_behind(struct attempt *a)
 	segment_header_encode(1, x.count, x.store_id, leaf, header);
 	a->path = "log/0000000001.seg";
 	a->size = sizeof(header);
+	while (header[a->size - 1] == 0)
+		a->size--;
 	scratch_path(a->scene->copy, a->path, path);
 	file_write(path, header, sizeof(header));
 	intruder_release(&x);
