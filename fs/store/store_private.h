@@ -155,8 +155,10 @@ struct ink_store {
 
 	pthread_mutex_t sync_lock;
 	bool is_syncing;
-	struct sync_waiter *sync_waiters; /* for the flush after the one under way */
-	uint64_t synced_count;            /* as durable_count */
+	struct sync_waiter *sync_waiters; /* for the flush after the one under way; these, too: */
+	struct ink_sync *sync_requests;
+	struct sync_waiter *sync_teller; /* only while is_syncing */
+	uint64_t synced_count;           /* as durable_count */
 
 	_Atomic unsigned
 		asked_sync_count; /* that somebody waited for; counted up to SYNC_HABIT_COUNT */

@@ -247,6 +247,22 @@ INK_API INK_MUST_CHECK enum ink_err ink_seal(struct ink_store *store, uint64_t i
 /* fsync(2), syncfs(2): everything recorded so far is durable with its seal. */
 INK_API INK_MUST_CHECK enum ink_err ink_sync(struct ink_store *store);
 
+/* A sync whose end is told instead of waited for. */
+struct ink_sync {
+	/* Once, by any thread, without a lock; errno as after a call that returned @err.  @sync is the caller's again. */
+	void (*done)(struct ink_sync *sync, enum ink_err err);
+	/* The store's. */
+	struct ink_sync *next;
+	uint64_t record_count;
+};
+
+/*
+ * As ink_sync(), but the thread may be gone before the disk has answered; or it stays, to flush for others and to tell them.
+ * For threads that serve requests: however many wait for the disk, two threads are kept by it.
+ * @sync: the store's until its `done`, which may come before this returns.  All must be done before the store is closed.
+ */
+INK_API void ink_sync_begin(struct ink_store *store, struct ink_sync *sync);
+
 struct ink_file_info {
 	uint64_t record_count;
 	uint64_t last_seq; /* of its last APPEND; meaningless if record_count is 0 */

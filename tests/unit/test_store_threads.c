@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Eight writers, readers and askers on one store, with its own threads at work all the while. */
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,11 +17,15 @@ enum { WRITERS = 8, SHARED = 0, OWN_LINES = 150, LINE_SIZE = 16, LARGE_SIZE = 30
 struct run {
 	struct ink_store *store;
 	uint64_t shared;
+	bool is_synced; /* each line of the shared file is waited for, in one way or another */
 	atomic_bool is_over;
 	atomic_uint failures;
 };
 
 struct writer {
+	struct ink_sync sync; /* first: its done finds us by it */
+	sem_t told;
+	enum ink_err told_err;
 	struct run *run;
 	pthread_t thread;
 	unsigned number;
@@ -34,6 +39,37 @@ static void expect(struct run *run, bool is_true, const char *what)
 		return;
 	atomic_fetch_add(&run->failures, 1);
 	fprintf(stderr, "%s\n", what);
+}
+
+static void on_done(struct ink_sync *sync, enum ink_err err)
+{
+	struct writer *w = (struct writer *)sync;
+
+	w->told_err = err;
+	sem_post(&w->told);
+}
+
+/* As the writer's number says: as O_DSYNC, by fsync(2), or by a request. */
+static enum ink_err append_line(struct writer *w, const struct ink_caller *caller, const char *line,
+				bool is_sync)
+{
+	struct ink_store *store = w->run->store;
+	unsigned way = w->run->is_synced ? w->number % 3 : 0;
+	enum ink_err err;
+
+	err = ink_append(store, caller, w->run->shared, INK_AT_END, line, strlen(line),
+			 way == 0 && (is_sync || w->run->is_synced));
+	if (err != INK_OK || way == 0)
+		return err;
+	if (way == 1)
+		return ink_sync(store);
+	w->sync.done = on_done;
+	sem_init(&w->told, 0, 0);
+	ink_sync_begin(store, &w->sync);
+	while (sem_wait(&w->told) != 0)
+		;
+	sem_destroy(&w->told);
+	return w->told_err;
 }
 
 /* Lines into the shared file, a file of its own, refusals, syncs, attributes, a large body now and then. */
@@ -55,10 +91,7 @@ static void *write_lines(void *arg)
 		struct ink_setattr change = { .mask = INK_ATTR_MTIME, .mtime_ns = i };
 
 		snprintf(line, sizeof(line), "%02u %011u\n", w->number, i);
-		expect(run,
-		       ink_append(run->store, &caller, run->shared, INK_AT_END, line, strlen(line),
-				  i % 50 == 49) == INK_OK,
-		       "append");
+		expect(run, append_line(w, &caller, line, i % 50 == 49) == INK_OK, "append");
 		w->lines++;
 		expect(run,
 		       ink_append(run->store, &caller, w->own, (uint64_t)i * 15, line, 15, false) ==
@@ -166,13 +199,13 @@ static void count_lines(struct run *run, const struct writer *writers)
 	free(text);
 }
 
-static void run_writers(struct ink_options *options)
+static void run_writers(struct ink_options *options, bool is_synced)
 {
 	char dir[PATH_MAX], path[PATH_MAX];
 	struct writer writers[WRITERS + 3];
 	struct ink_status status;
 	pthread_t lookers[2];
-	struct run run = { 0 };
+	struct run run = { .is_synced = is_synced };
 
 	scratch_dir(dir);
 	scratch_path(dir, "store", path);
@@ -224,7 +257,7 @@ static void eight_writers_lose_nothing_and_mix_nothing(void **state)
 				       .epoch_s = 1 };
 
 	(void)state;
-	run_writers(&options);
+	run_writers(&options, false);
 }
 
 static void eight_writers_with_every_write_sealed(void **state)
@@ -235,17 +268,15 @@ static void eight_writers_with_every_write_sealed(void **state)
 				       .audit = INK_AUDIT_READS };
 
 	(void)state;
-	run_writers(&options);
+	run_writers(&options, false);
 }
 
 static void eight_writers_with_every_write_synced(void **state)
 {
-	struct ink_options options = { .seal_interval_ms = 5,
-				       .sync_interval_ms = 20,
-				       .is_sync = true };
+	struct ink_options options = { .seal_interval_ms = 5, .sync_interval_ms = 20 };
 
 	(void)state;
-	run_writers(&options);
+	run_writers(&options, true);
 }
 
 int main(void)
