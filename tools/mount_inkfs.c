@@ -197,6 +197,7 @@ static struct driver *mount_driver(const struct mount_paths *paths, const struct
 		.flags = options->flags,
 		.audit = options->store.audit,
 		.is_read_only = options->store.is_read_only,
+		.is_sync = options->is_sync,
 		.is_for_all = options->is_for_all || geteuid() == 0,
 		.thread_count = options->thread_count,
 		.on_ready = on_ready,

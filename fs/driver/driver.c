@@ -160,6 +160,7 @@ enum ink_err driver_open(const struct driver_options *options, struct driver **r
 	tails_init(&driver->tails,
 		   options->thread_count > 0 ? options->thread_count : loop_defaults.thread_count);
 	handles_init(&driver->handles);
+	syncs_init(&driver->syncs);
 	pthread_mutex_init(&driver->checkpoint.lock, NULL);
 	clock_gettime(CLOCK_REALTIME, &driver->begun);
 	errno = ENOMEM;
@@ -203,6 +204,8 @@ enum ink_err driver_run(struct driver *driver, struct ink_store *store, struct h
 	if (!driver->actors)
 		return INK_ERR_IO;
 	result = fuse_session_loop_mt(driver->session, driver->loop);
+	/* The store's own threads may still have to answer some. */
+	syncs_wait(&driver->syncs);
 	if (result < 0) {
 		errno = -result;
 		return INK_ERR_IO;
@@ -230,6 +233,7 @@ void driver_close(struct driver *driver)
 	if (driver->store_fd >= 0)
 		close(driver->store_fd);
 	tails_release(&driver->tails);
+	syncs_release(&driver->syncs);
 	pthread_mutex_destroy(&driver->checkpoint.lock);
 	free(driver);
 	errno = saved_errno;

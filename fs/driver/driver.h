@@ -22,6 +22,7 @@ struct driver_options {
 	const char *flags; /* generic mount options for the system, "noexec,noatime"; "" for none */
 	enum ink_audit audit; /* as given to the store: whose opening is worth a look at /proc */
 	bool is_read_only;
+	bool is_sync;          /* every write is durable before it returns */
 	bool is_for_all;       /* allow_other */
 	unsigned thread_count; /* 1 to DRIVER_THREAD_COUNT_MAX; 0: the default */
 	/* Called once, from a thread of the session, when the system has taken the mount into use. */

@@ -88,20 +88,20 @@ static enum ink_err drop_setid_if_any(fuse_req_t req, struct handle *handle,
 /* See tails.h for what a file with readers needs. */
 static enum ink_err append(struct driver *driver, struct handle *handle,
 			   const struct ink_caller *caller, uint64_t offset, const char *data,
-			   size_t size, bool is_sync)
+			   size_t size)
 {
 	uint64_t inode = handle->inode;
 	struct ink_attr attr;
 	enum ink_err err;
 
 	if (!tails_has_reader(&driver->tails, inode))
-		return ink_append(driver->store, caller, inode, offset, data, size, is_sync);
+		return ink_append(driver->store, caller, inode, offset, data, size, false);
 	err = ink_getattr(driver->store, inode, &attr);
 	if (err != INK_OK)
 		return err;
 	atomic_store_explicit(&handle->had_readers, true, memory_order_relaxed);
 	tails_begin_append(&driver->tails, inode, attr.size);
-	err = ink_append(driver->store, caller, inode, offset, data, size, is_sync);
+	err = ink_append(driver->store, caller, inode, offset, data, size, false);
 	tails_end_append(&driver->tails, driver->session, inode, attr.size);
 	return err;
 }
@@ -112,17 +112,16 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
 {
 	struct handle *handle = handle_of(info);
 	uint64_t at = info->flags & O_APPEND ? INK_AT_END : (uint64_t)offset;
-	bool is_sync = info->flags & (O_SYNC | O_DSYNC);
-	struct metrics *metrics = &driver_of(req)->metrics;
-	uint64_t begun = metrics_begin_append(metrics);
+	struct driver *driver = driver_of(req);
+	bool is_sync = driver->options.is_sync || info->flags & (O_SYNC | O_DSYNC);
+	uint64_t begun = metrics_begin_append(&driver->metrics);
 	struct ink_caller caller;
 	enum ink_err err = caller_of_handle(req, handle, &caller);
 
 	(void)ino;
 	if (err == INK_OK)
-		err = append(driver_of(req), handle, &caller, at, data, size, is_sync);
+		err = append(driver, handle, &caller, at, data, size);
 	if (err == INK_OK) {
-		metrics_end_append(metrics, begun);
 		if (!atomic_load_explicit(&handle->is_dirty, memory_order_relaxed))
 			atomic_store(&handle->is_dirty, true);
 		/*
@@ -131,10 +130,12 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
 		 */
 		(void)!drop_setid_if_any(req, handle, &caller);
 	}
-	if (err == INK_OK)
-		fuse_reply_write(req, size);
-	else
+	if (err != INK_OK)
 		reply_err(req, err);
+	else if (is_sync)
+		reply_write_synced(req, size, begun);
+	else
+		reply_write(req, size, begun);
 }
 
 void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t size,

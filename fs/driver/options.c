@@ -209,7 +209,7 @@ static void set_choice(struct options *options, enum option_id id, uint32_t choi
 static void set_word(struct options *options, enum option_id id)
 {
 	if (id == OPT_SYNC)
-		options->store.is_sync = true;
+		options->is_sync = true;
 	else if (id == OPT_IMMUTABLE)
 		options->store.is_immutable = true;
 	else if (id == OPT_VERIFY_READS)
@@ -353,7 +353,7 @@ enum ink_err options_check(const struct options *options, char ret_text[static O
 	fprintf(out, "%s,profile=%s,seal=%s,audit=%s", store->is_read_only ? "ro" : "rw",
 		table[OPT_PROFILE].words[store->profile], table[OPT_SEAL].words[store->seal_mode],
 		table[OPT_AUDIT].words[store->audit]);
-	if (store->is_sync)
+	if (options->is_sync)
 		fputs(",sync", out);
 	if (store->is_immutable)
 		fputs(",immutable", out);

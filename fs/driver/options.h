@@ -16,6 +16,7 @@ enum { OPTIONS_TEXT_SIZE = 4096 };
 struct options {
 	/* The numbers are 0 where nothing was said; keys_dir points to @keys_dir below. */
 	struct ink_options store;
+	bool is_sync;            /* every write is durable before it returns */
 	bool is_for_all;         /* allow_other */
 	bool is_point_immutable; /* the bare mount point gets the immutable flag */
 	uint32_t thread_count;

@@ -48,6 +48,13 @@ struct live_checkpoint {
 	char note[INK_CHECKPOINT_SIZE_MAX];
 };
 
+/* Requests whose answer waits for the disk; see sync.c. */
+struct syncs {
+	pthread_mutex_t lock; /* the others */
+	pthread_cond_t none;
+	unsigned count;
+};
+
 struct driver {
 	struct driver_options options;
 	struct fuse_session *session;
@@ -63,6 +70,7 @@ struct driver {
 	_Atomic uint32_t setid_generation;
 	struct tails tails;
 	struct handles handles;
+	struct syncs syncs;
 	struct metrics metrics;
 	struct live_checkpoint checkpoint;
 	struct timespec begun; /* by the wall's clock */
@@ -114,6 +122,17 @@ void attr_to_entry(struct driver *driver, const struct ink_attr *attr,
 void reply_entry(fuse_req_t req, enum ink_err err, const struct ink_attr *attr);
 void reply_attr(fuse_req_t req, enum ink_err err, const struct ink_attr *attr);
 struct ink_str name_str(const char *text);
+
+/* --- sync.c --- */
+
+void syncs_init(struct syncs *syncs);
+void syncs_release(struct syncs *syncs);
+/* Until all have their answer. */
+void syncs_wait(struct syncs *syncs);
+void reply_write(fuse_req_t req, size_t size, uint64_t begun);
+/* When all that is recorded is on the disk with its seal; the thread goes on before. */
+void reply_write_synced(fuse_req_t req, size_t size, uint64_t begun);
+void reply_synced(fuse_req_t req);
 
 /* --- caller.c --- */
 

@@ -125,7 +125,7 @@ enum ink_err ink_append(struct ink_store *store, const struct ink_caller *caller
 	pthread_mutex_unlock(&store->lock);
 	if (is_large)
 		atomic_fetch_sub(&store->large_count, 1);
-	if (err == INK_OK && (is_sync || store->options.is_sync))
+	if (err == INK_OK && is_sync)
 		err = store_sync_asked(store, count);
 	return err;
 }

@@ -47,7 +47,6 @@ struct ink_options {
 	enum ink_seal_mode seal_mode;
 	enum ink_profile profile;
 	enum ink_audit audit;
-	bool is_sync;      /* every write is durable before it returns */
 	bool is_immutable; /* finished segments get FS_IMMUTABLE_FL where the system lets us */
 	bool is_read_only; /* no lock, no threads, no new record; the present state of any store */
 	bool verifies_reads; /* ink_read() rehashes each record against the chain before it gives its bytes */

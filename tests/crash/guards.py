@@ -48,7 +48,7 @@ GUARDS = [
     ("fsync", "the seal inside the flush", "store_group.c",
      "if (has_unsealed(store))\n\t\terr = store_seal(store, INK_SEAL_SYNC);", "", POWER),
     ("fsync", "an append that asks for it waits for it", "store_file.c",
-     "if (err == INK_OK && (is_sync || store->options.is_sync))", "if (0)", POWER),
+     "if (err == INK_OK && is_sync)", "if (0)", POWER),
     ("fsync", "the folder above a new store is synced", "store_init.c",
      "return io->sync_dir(io->ctx, parent) == 0 ? INK_OK : error_io(error, parent, \"cannot sync\");",
      "return INK_OK;", POWER),

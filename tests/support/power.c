@@ -293,7 +293,7 @@ static void choose_options(struct power *p)
 	p->options.seal_mode =
 		rng_below(&p->rng, 10) == 0 ? INK_SEAL_MODE_WRITE : INK_SEAL_MODE_BATCH;
 	p->options.profile = rng_below(&p->rng, 3) == 0 ? INK_PROFILE_STRICT : INK_PROFILE_ROTATE;
-	p->options.is_sync = rng_below(&p->rng, 10) == 0;
+	p->is_sync = rng_below(&p->rng, 10) == 0;
 }
 
 /* INKFS_TEST_KEEP=FOLDER: a copy of the store before each life, to look into a failure. */

@@ -37,6 +37,7 @@ struct power {
 	struct rng rng;
 	struct power_oracle *oracle;
 	struct ink_options options;
+	bool is_sync; /* each append is to be durable */
 	struct ink_store *store;
 	struct power_log log; /* before this life */
 	bool has_tail;        /* bytes behind the log's last record */

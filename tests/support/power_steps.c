@@ -130,10 +130,10 @@ static void append(struct power *p, uint64_t size_max, bool is_sync)
 		return;
 	a.body = p->env->payload + below(p, POWER_PAYLOAD_MAX - size);
 	a.offset = p->oracle->state.nodes[inode].size;
-	a.is_durable = is_sync || p->options.is_sync;
+	a.is_durable = is_sync || p->is_sync;
 	a.may_stand = a.is_durable || p->options.seal_mode == INK_SEAL_MODE_WRITE;
 	err = ink_append(p->store, &trial_root, inode, below(p, 2) ? INK_AT_END : a.offset, a.body,
-			 size, is_sync);
+			 size, a.is_durable);
 	judge(p, &a, INK_OK, err);
 }
 
