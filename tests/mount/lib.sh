@@ -54,6 +54,16 @@ unmount_quietly() {
 		fusermount3 -uz "$1" 2>/dev/null || true
 }
 
+# Of a file system with a store in it: the driver may take a moment to end after its mount is gone.
+unmount_disk() {
+	local tries
+	for ((tries = 0; tries < 100; tries++)); do
+		is_mounted "$1" || return 0
+		umount "$1" 2>/dev/null || sleep 0.1
+	done
+	! is_mounted "$1" || umount -l "$1"
+}
+
 clean_up() {
 	local code=$? dir
 	trap - EXIT
