@@ -9,8 +9,8 @@
 #
 # A test is a program $BUILD/tests/GROUP/test_* (cmocka; each of its tests
 # counts) or an executable tests/GROUP/*.sh (counts as one; exit 77 is a skip and
-# its last line the reason).  Each runs in a session of its own, from the top of the
-# tree, with
+# its last line the reason; each line "not tried: …" is a skip of a part).  Each runs in a session
+# of its own, from the top of the tree, with
 #
 #   TEST_TMPDIR   a fresh directory; kept when the test fails
 #   TEST_MEMDIR   another, in memory, if there is such a place; moves into TEST_TMPDIR when the test fails
@@ -191,6 +191,8 @@ count_test() {
 	fi
 	if [[ $kind == script ]]; then
 		((code == 0)) && good=1
+		skips=$(grep -c '^not tried: ' "$log" || true)
+		sed -n "s|^not tried: |skip  $name: |p" "$log"
 	elif ((code == 0 && bad == 0 && good + skips == 0)); then
 		echo "ran no test at all" >>"$log"
 		code=1

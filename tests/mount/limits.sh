@@ -135,8 +135,9 @@ sixty_four_mib() {
 		awk '$1 == "oom_kill" { print $2 }')
 	equal "processes killed for memory" 0 "$killed"
 	is_intact
+	echo "64 MiB are enough"
 }
 
 sixty_four_descriptors
+echo "64 descriptors are enough"
 sixty_four_mib
-echo "64 descriptors and 64 MiB are enough"
