@@ -8,8 +8,8 @@
     --check       see that each is where the table says, once, and its test there; try none
     --write       put the table into tests/crash/README.md
 
-A guard is a line of fs/store.  A copy of the sources in build-guards/ loses one at a time; its test must then
-fail, and pass with all of them there.  Takes some minutes; not a part of `make test`.
+A guard is a line of fs/store or fs/driver.  A copy of the sources in build-guards/ loses one at a time; its test must
+then fail, and pass with all of them there.  Takes some minutes, and a machine that can mount; not a part of `make test`.
 """
 
 import argparse
@@ -27,13 +27,32 @@ TIME_LIMIT_S = 280
 
 POWER = "crash/test_power"
 POWER_INDEX = "crash/test_power_index"
+DURABLE = "mount/test_durable"
 
-# (promise, what is taken away, file, the line as it is, the line instead, test)
+# (promise, what is taken away, file of fs/store or driver/…, the line as it is, the line instead, test)
 GUARDS = [
     ("write", "the rest of a write that was short", "io.c",
      "count = skip_written(&parts, count, (size_t)done);", "count = 0;", POWER),
     ("write", "what the index did not yet cover is replayed", "recover.c",
      "if (err != INK_OK || step != WALK_RECORD)\n\t\t\tbreak;", "break;", "crash/test_kill"),
+    ("write", "the same beneath a mount", "recover.c",
+     "if (err != INK_OK || step != WALK_RECORD)\n\t\t\tbreak;", "break;", "mount/test_kill"),
+    ("write", "one write(2) is one request", "driver/ops_open.c",
+     "info->direct_io = !handle->is_cached;", "info->direct_io = false;", "mount/test_records"),
+    ("close", "close(2) asks for a seal", "driver/ops_open.c",
+     "err = ink_seal(store_of(req), ino);", "err = INK_OK;", DURABLE),
+    ("100 ms", "the interval of the mount", "driver/options.c",
+     "return &options->store.seal_interval_ms;", "return &options->store.heartbeat_s;", DURABLE),
+    ("fsync", "fsync(2) reaches the store", "driver/ops_open.c",
+     "reply_err(req, ink_sync(store_of(req)));", "reply_err(req, INK_OK);", DURABLE),
+    ("fsync", "that of a folder does", "driver/ops_dir.c",
+     "op_fsync(req, ino, is_data, info);", "fuse_reply_err(req, 0);", DURABLE),
+    ("fsync", "O_SYNC and O_DSYNC reach the store", "driver/ops_data.c",
+     "bool is_sync = info->flags & (O_SYNC | O_DSYNC);", "bool is_sync = false;", DURABLE),
+    ("fsync", "the mount option sync reaches the store", "driver/options.c",
+     "options->store.is_sync = true;", ";", DURABLE),
+    ("1 s", "the interval of the mount", "driver/options.c",
+     "return &options->store.sync_interval_ms;", "return &options->store.heartbeat_s;", DURABLE),
     ("close", "a seal when a file is closed", "store_sync.c",
      "if (err == INK_OK && inode->touched_seq >= sealed_count(store))", "if (0)", "unit/test_store_seal"),
     ("100 ms", "the seal that nobody asked for", "store_sync.c",
@@ -60,6 +79,12 @@ GUARDS = [
      "(void)!store_sync_to(store, count);", ";", "unit/test_store_commit"),
     ("refused", "the refusal's record", "store_denied.c",
      "err = record(store, caller, inode, &once);", "err = INK_OK;", "unit/test_store_denied"),
+    ("refused", "bytes are changed nowhere but at the end", "store_file.c",
+     "if (offset != INK_AT_END && offset != inode->size) {", "if (0) {", "mount/test_refused_content"),
+    ("refused", "what holds bytes keeps its name", "store_names.c",
+     "if (!may_be_unlinked(store, inode))", "if (0)", "mount/test_refused_names"),
+    ("refused", "the same again is a count", "store_denied.c",
+     "if (is_folding(slot, is_known)) {", "if (0) {", "mount/test_floods"),
     ("error", "what a failed write left is taken back", "log.c",
      "log_take_back(log);\n\t\treturn INK_ERR_IO;", "return INK_ERR_IO;", "crash/test_faults"),
     ("error", "memory is had before a record is written", "store_record.c",
@@ -105,6 +130,8 @@ GUARDS = [
      "if (seq < durable_size(r))", "if (0)", "unit/test_recover"),
     ("crash", "the first index is begun beside its place", "store_open.c",
      "enum ink_err err = store_begin_index(store, error);", "enum ink_err err = INK_OK;", POWER_INDEX),
+    ("crash", "what an index begun before has left", "store_reindex.c",
+     "remove_index(fresh);\n\terr = build(", "err = build(", "crash/test_reindex"),
     ("crash", "the index is on the disk before it takes its place", "index.c",
      "unsigned flags = MDB_NOTLS | MDB_NORDAHEAD;", "unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | MDB_NOSYNC;", POWER_INDEX),
     ("crash", "so is its file's name", "store_reindex.c",
@@ -113,6 +140,8 @@ GUARDS = [
      "io->sync_dir(io->ctx, store->path) != 0)", "0)", POWER_INDEX),
     ("root at T", "both seeds on the disk before EPOCH", "store_epoch.c",
      "err = seal_key_write(io, store->keys_dir, store->store_id, epoch, old, next);", "err = INK_OK;", POWER),
+    ("root at T", "the same, whatever call fails", "store_epoch.c",
+     "err = seal_key_write(io, store->keys_dir, store->store_id, epoch, old, next);", "err = INK_OK;", "crash/test_epoch"),
     ("root at T", "EPOCH on the disk before the old seed goes", "store_epoch.c",
      "err = store_sync_to(store, count);", "err = INK_OK;", POWER),
     ("root at T", "the change before is on the disk before the next", "store_epoch.c",
@@ -145,29 +174,37 @@ def copy_sources():
 
 
 def build(test):
-    made = subprocess.run(["make", "-s", "-j2", "BUILD=build", "WERROR=-w", "CFLAGS=-O1", "build/tests/" + test], cwd=WORK,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    programs = ["all"] if test.startswith("mount/") else []
+    made = subprocess.run(["make", "-s", "-j2", "BUILD=build", "WERROR=-w", "CFLAGS=-O1", "build/tests/" + test] + programs,
+                          cwd=WORK, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if made.returncode != 0:
         sys.exit("guards.py: does not build:\n" + made.stdout)
 
 
 def failure(test):
     """The first test of the program that fails, or None."""
+    env = dict(os.environ, PATH=os.path.join(WORK, "build") + ":" + os.environ["PATH"])
     try:
         done = subprocess.run([os.path.join(WORK, "build/tests", test)], cwd=WORK, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, errors="replace", timeout=TIME_LIMIT_S)
+                              stderr=subprocess.STDOUT, text=True, errors="replace", timeout=TIME_LIMIT_S, env=env)
     except subprocess.TimeoutExpired:
         return "does not end"
     if done.returncode == 0:
         return None
+    if done.returncode == 77:
+        sys.exit("guards.py: %s cannot run here: %s" % (test, done.stdout.strip()))
     for line in done.stdout.splitlines():
         if line.startswith("[  FAILED  ]"):
             return line.split("]", 1)[1].strip()
     return "ends with %d" % done.returncode
 
 
+def place_of(name):
+    return "fs/" + name if "/" in name else "fs/store/" + name
+
+
 def source(name):
-    with open(os.path.join(TOP, "fs/store", name), encoding="utf-8") as file:
+    with open(os.path.join(TOP, place_of(name)), encoding="utf-8") as file:
         return file.read()
 
 
@@ -176,9 +213,9 @@ def fault(guard):
     _, what, name, old, new, test = guard
     count = source(name).count(old)
     if count != 1:
-        return "fs/store/%s: %s: %r is there %d times" % (name, what, old, count)
+        return "%s: %s: %r is there %d times" % (place_of(name), what, old, count)
     if old == new:
-        return "fs/store/%s: %s: nothing is taken away" % (name, what)
+        return "%s: %s: nothing is taken away" % (place_of(name), what)
     if not os.path.exists(os.path.join(TOP, "tests", test + ".c")):
         return "%s: %s: there is no tests/%s.c" % (name, what, test)
     return None
@@ -186,7 +223,7 @@ def fault(guard):
 
 def attempt(guard):
     promise, what, name, old, new, test = guard
-    path = os.path.join("fs/store", name)
+    path = place_of(name)
     text = source(name)
     with open(os.path.join(WORK, path), "w", encoding="utf-8") as file:
         file.write(text.replace(old, new))
@@ -200,7 +237,7 @@ def attempt(guard):
 def write_table(rows):
     with open(README, encoding="utf-8") as file:
         text = file.read()
-    table = "| promise | taken away | in fs/store | red |\n| --- | --- | --- | --- |\n"
+    table = "| promise | taken away | in fs/store or fs/driver | red |\n| --- | --- | --- | --- |\n"
     for promise, what, name, test, red in rows:
         table += "| %s | %s | `%s` | %s |\n" % (promise, what, name,
                                                "`%s`: %s" % (test, red.replace("_", " ")) if red else "**nothing**")
