@@ -182,7 +182,7 @@ static enum outcome read_on(struct log *log)
 		}
 		if (is_last)
 			return OUTCOME_BEYOND;
-		if (is_ending)
+		if (is_ending || records_are_stale(records))
 			return OUTCOME_END;
 	}
 	if (step == RECORDS_FAILED || !outlet_flush(&log->outlet))
@@ -241,6 +241,12 @@ static bool finish(struct log *log, enum outcome outcome)
 	return true;
 }
 
+/* What was read is printed first: where that is remembered, it ends where the new index takes it up. */
+static bool renew(struct log *log)
+{
+	return outlet_flush(&log->outlet) && records_renew(&log->records);
+}
+
 static bool follow(struct log *log)
 {
 	int wait = LOOK_MS_MIN, stuck_ms = 0;
@@ -251,6 +257,8 @@ static bool follow(struct log *log)
 
 		if (outcome == OUTCOME_FAILED || outcome == OUTCOME_BEYOND)
 			return finish(log, outcome);
+		if (records_are_stale(&log->records) && !renew(log))
+			return false;
 		wait = log->records.next_seq > before ? LOOK_MS_MIN
 		       : 2 * wait < LOOK_MS_MAX       ? 2 * wait
 						      : LOOK_MS_MAX;

@@ -14,6 +14,18 @@
 enum { SLACK_S = 2, LONG_WAY_COUNT = 64 * INK_BLOCK_COUNT };
 #define SLACK_NS (SLACK_S * INT64_C(1000000000))
 
+/* An index is held for so long at least, and for a hundred times as long as it takes to open one. */
+#define HOLD_NS UINT64_C(1000000000)
+enum { HOLD_FACTOR = 100, REMEMBER_COUNT = 100000 };
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
 static bool open_reader(const char *store_path, struct ink_reader **ret_reader)
 {
 	struct ink_error error = { 0 };
@@ -208,7 +220,10 @@ bool records_open(struct records *records, const char *store_path, struct filter
 	bool is_good;
 
 	filter_init(&all);
-	*records = (struct records){ .store_path = store_path };
+	*records = (struct records){ .store_path = store_path,
+				     .opened_ns = monotonic_ns(),
+				     .is_unverified = options->is_unverified,
+				     .is_following = options->is_following };
 	if (!open_reader(store_path, &records->reader))
 		return false;
 	if (options->is_unverified)
@@ -227,6 +242,7 @@ bool records_open(struct records *records, const char *store_path, struct filter
 		return false;
 	}
 	records->first_seq = records->next_seq;
+	records->opening_ns = monotonic_ns() - records->opened_ns;
 	if (!options->is_following && !options->is_unverified && is_long_way(records))
 		ink_reader_hash_ahead(records->reader);
 	return true;
@@ -240,6 +256,40 @@ void records_close(struct records *records)
 	if (records->store)
 		(void)ink_store_close(records->store, INK_UNMOUNT_ASKED);
 	ink_reader_close(records->reader);
+}
+
+bool records_are_stale(const struct records *records)
+{
+	uint64_t hold_ns = records->opening_ns * HOLD_FACTOR;
+
+	if (!records->is_following || records->sealed_count != records->next_seq ||
+	    records->next_seq == records->first_seq || records_is_planned(records))
+		return false;
+	if (!records->store)
+		return records->next_seq - records->first_seq >= REMEMBER_COUNT &&
+		       has_index(records->store_path);
+	return monotonic_ns() - records->opened_ns >= (hold_ns > HOLD_NS ? hold_ns : HOLD_NS);
+}
+
+/* The old one is closed first: LMDB tells readers by locks of the process, which closing one of two would take from both. */
+bool records_renew(struct records *records)
+{
+	struct records_options options = { .is_unverified = records->is_unverified,
+					   .is_following = true,
+					   .is_continued = true };
+	uint64_t damaged_count = records->damaged_count;
+	const char *store_path = records->store_path;
+	struct filter all;
+
+	filter_init(&all);
+	all.from_seq = records->next_seq;
+	records_close(records);
+	if (!records_open(records, store_path, &all, &options)) {
+		*records = (struct records){ 0 };
+		return false;
+	}
+	records->damaged_count = damaged_count;
+	return true;
 }
 
 /* --- one after the other --------------------------------------------------------------- */

@@ -16,10 +16,13 @@ struct records {
 	struct ink_store *store; /* NULL: read from the start */
 	struct replay *replay;
 	struct plan plan;
-	bool is_planned;    /* only what the plan wants is read */
-	size_t range_index; /* of the plan, that is being read */
-	uint64_t to_seq;    /* as the filter says */
-	bool is_past;       /* what comes behind the plan is too late */
+	uint64_t opened_ns;               /* CLOCK_MONOTONIC: when it was opened */
+	uint64_t opening_ns;              /* how long that took */
+	bool is_unverified, is_following; /* as the options say */
+	bool is_planned;                  /* only what the plan wants is read */
+	size_t range_index;               /* of the plan, that is being read */
+	uint64_t to_seq;                  /* as the filter says */
+	bool is_past;                     /* what comes behind the plan is too late */
 	uint64_t next_seq;
 	uint64_t sealed_count; /* of the records read so far, covered by a seal or the genesis */
 	uint64_t first_seq;    /* where reading began */
@@ -58,6 +61,15 @@ enum records_step {
 enum records_step records_next(struct records *records);
 /* Is there a plan for what comes, so that records need not be looked at to see that enough was read? */
 bool records_is_planned(const struct records *records);
+/*
+ * Who follows a log for ever must not hold on to what it was at the beginning: as long as an index is open its store can use
+ * none of its pages again, so that it grows with each commit; and all processes that were ever seen are remembered.
+ *
+ * Is it time to let go?  Only where all records so far are covered by a seal.
+ */
+bool records_are_stale(const struct records *records);
+/* Go on with the next record, and the index as it is now.  false after having complained: they are closed, and records_close() finds nothing. */
+bool records_renew(struct records *records);
 /* Done with this record: the replay takes it in.  false after having complained. */
 bool records_accept(struct records *records);
 
