@@ -2,7 +2,6 @@
 #include "actor.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "ci.h"
+#include "environs.h"
 #include "process.h"
 
 enum {
@@ -18,8 +18,6 @@ enum {
 	KEPT_COUNT = ACTOR_KEPT_COUNT,
 	KEPT_COUNT_MIN = 4,
 	DESCRIPTORS_OF_OTHERS = 64, /* that the store and requests under way may need */
-	/* A hostile process can keep whoever reads its environment waiting; the other threads go on. */
-	ENVIRON_READER_COUNT_MAX = 3,
 	/* For so long an exec may go unnoticed on a handle. */
 	FRESH_NS = 10000000,
 	/*
@@ -64,7 +62,7 @@ struct actors {
 	struct ink_store *store;
 	unsigned kept_count;          /* of the next, in use */
 	struct kept kept[KEPT_COUNT]; /* a thread has one place, by its number */
-	_Atomic int environ_reader_count;
+	struct environs *environs;
 	pthread_mutex_t lock; /* the next two */
 	uint64_t tick;
 	struct entry entries[SET_COUNT][WAY_COUNT];
@@ -90,6 +88,11 @@ struct actors *actors_open(struct ink_store *store)
 
 	if (!actors)
 		return NULL;
+	actors->environs = environs_open();
+	if (!actors->environs) {
+		free(actors);
+		return NULL;
+	}
 	actors->store = store;
 	actors->kept_count = choose_kept_count();
 	pthread_mutex_init(&actors->lock, NULL);
@@ -132,6 +135,7 @@ void actors_close(struct actors *actors)
 		close_if_open(actors->kept[i].watch_fd);
 		pthread_mutex_destroy(&actors->kept[i].lock);
 	}
+	environs_close(actors->environs);
 	pthread_mutex_destroy(&actors->lock);
 	free(actors);
 }
@@ -224,20 +228,27 @@ static void cache_keep(struct actors *actors, const struct look *look, uint64_t 
 	pthread_mutex_unlock(&actors->lock);
 }
 
-static void read_more(struct actors *actors, const struct look *look, struct process_more *more)
-{
-	bool has_place =
-		atomic_fetch_add(&actors->environ_reader_count, 1) < ENVIRON_READER_COUNT_MAX;
+/* What is read of a process for its record alone. */
+struct more {
+	struct process_more process;
+	char environ[ENVIRON_SIZE_MAX];
+	size_t environ_size;
+};
 
-	process_read_more(look->has_lost_leader ? look->thread_dir_fd : look->door.dir_fd,
-			  has_place, more);
-	atomic_fetch_sub(&actors->environ_reader_count, 1);
+static void read_more(struct actors *actors, const struct look *look, struct more *more)
+{
+	int dir_fd = look->has_lost_leader ? look->thread_dir_fd : look->door.dir_fd;
+
+	process_read_more(dir_fd, &more->process);
+	more->environ_size = 0;
+	if (environs_read(actors->environs, dir_fd, more->environ, &more->environ_size))
+		more->process.known |= INK_KNOWN_ENVIRON;
 }
 
 static enum ink_err record(struct actors *actors, const struct look *look,
 			   const struct ink_caller *caller, uint64_t *ret_actor)
 {
-	struct process_more *more = malloc(sizeof(*more));
+	struct more *more = malloc(sizeof(*more));
 	struct ink_body_actor body = {
 		.pid = (uint32_t)look->pid,
 		.ppid = look->stat.ppid,
@@ -251,10 +262,10 @@ static enum ink_err record(struct actors *actors, const struct look *look,
 	if (!more)
 		return INK_ERR_IO;
 	read_more(actors, look, more);
-	body.known |= more->known | (look->exe_size > 0 ? INK_KNOWN_EXE : 0);
-	body.login_uid = more->login_uid;
-	body.session_id = more->session_id;
-	body.cgroup = (struct ink_str){ more->cgroup, more->cgroup_size };
+	body.known |= more->process.known | (look->exe_size > 0 ? INK_KNOWN_EXE : 0);
+	body.login_uid = more->process.login_uid;
+	body.session_id = more->process.session_id;
+	body.cgroup = (struct ink_str){ more->process.cgroup, more->process.cgroup_size };
 	ci_find(more->environ, more->environ_size, &body);
 	err = ink_actor(actors->store, caller->uid, caller->gid, &body, ret_actor);
 	free(more);

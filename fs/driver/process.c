@@ -160,14 +160,14 @@ static bool read_number(int dir_fd, const char *name, uint32_t *ret_number)
 	return true;
 }
 
-void process_read_more(int dir_fd, bool with_environ, struct process_more *ret_more)
+void process_read_more(int dir_fd, struct process_more *ret_more)
 {
 	struct process_more *more = ret_more;
 	ssize_t size;
 
 	more->known = 0;
 	more->login_uid = more->session_id = 0;
-	more->cgroup_size = more->environ_size = 0;
+	more->cgroup_size = 0;
 	if (read_number(dir_fd, "loginuid", &more->login_uid))
 		more->known |= INK_KNOWN_LOGIN;
 	if (read_number(dir_fd, "sessionid", &more->session_id))
@@ -179,11 +179,9 @@ void process_read_more(int dir_fd, bool with_environ, struct process_more *ret_m
 		more->known |= INK_KNOWN_CGROUP;
 		more->cgroup_size = (uint32_t)size;
 	}
-	if (!with_environ)
-		return;
-	size = read_file(dir_fd, "environ", more->environ, sizeof(more->environ));
-	if (size >= 0) {
-		more->known |= INK_KNOWN_ENVIRON;
-		more->environ_size = (uint32_t)size;
-	}
+}
+
+ssize_t process_read_environ(int dir_fd, char ret_text[static ENVIRON_SIZE_MAX])
+{
+	return read_file(dir_fd, "environ", ret_text, ENVIRON_SIZE_MAX);
 }

@@ -52,16 +52,19 @@ uint64_t process_serial(pid_t pid);
 
 /* What is left for an ACTOR record. */
 struct process_more {
-	uint32_t known; /* enum ink_known: LOGIN, SESSION, CGROUP, ENVIRON */
+	uint32_t known; /* enum ink_known: LOGIN, SESSION, CGROUP */
 	uint32_t login_uid;
 	uint32_t session_id;
 	uint32_t cgroup_size;
 	char cgroup[CGROUP_SIZE_MAX];
-	uint32_t environ_size; /* bytes; NAME=value, each ends in NUL */
-	char environ[ENVIRON_SIZE_MAX];
 };
 
-/* @with_environ: reading it touches the process's memory, and a hostile process can make that take for ever. */
-void process_read_more(int dir_fd, bool with_environ, struct process_more *ret_more);
+void process_read_more(int dir_fd, struct process_more *ret_more);
+
+/*
+ * NAME=value, each ends in NUL; the number of bytes, or -1 if they cannot be read.  It touches the process's memory, and a
+ * hostile process can make that take for ever: see environs.h.
+ */
+ssize_t process_read_environ(int dir_fd, char ret_text[static ENVIRON_SIZE_MAX]);
 
 #endif
