@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -288,6 +289,37 @@ static void append_can_be_switched_on_and_off_after_open(void **state)
 	assert_content("switched", "onetwothree", 11);
 }
 
+#ifndef RWF_NOAPPEND
+#define RWF_NOAPPEND 0x20 /* Linux 6.9 */
+#endif
+
+static ssize_t write_flagged(int fd, const char *text, off_t offset, int flags)
+{
+	struct iovec part = { (void *)(uintptr_t)text, strlen(text) };
+
+	return pwritev2(fd, &part, 1, offset, flags);
+}
+
+/* The second flag stays within the system: here the descriptor's own O_APPEND counts, and nothing is written over. */
+static void a_single_write_may_append_and_none_may_overwrite(void **state)
+{
+	int append_fd = open_new("flagged", O_WRONLY | O_APPEND);
+	int plain_fd = open(mounted_path(&mounted, "flagged"), O_WRONLY | O_CLOEXEC);
+	ssize_t size;
+
+	(void)state;
+	assert_true(append_fd >= 0 && plain_fd >= 0);
+	assert_true(by_write(append_fd, "one", 3));
+	assert_int_equal(write_flagged(plain_fd, "two", 0, RWF_APPEND), 3);
+	assert_int_equal(write_flagged(plain_fd, "X", 0, RWF_DSYNC), -1);
+	assert_int_equal(errno, EPERM);
+	size = write_flagged(append_fd, "three", 0, RWF_NOAPPEND);
+	assert_true(size == 5 || (size == -1 && errno == EOPNOTSUPP));
+	close(append_fd);
+	close(plain_fd);
+	assert_content("flagged", "onetwothree", size == 5 ? 11 : 6);
+}
+
 static int mount(void **state)
 {
 	struct rng rng;
@@ -319,6 +351,7 @@ int main(void)
 		cmocka_unit_test(three_mib_are_three_records),
 		cmocka_unit_test(a_write_of_nothing_is_no_record),
 		cmocka_unit_test(append_can_be_switched_on_and_off_after_open),
+		cmocka_unit_test(a_single_write_may_append_and_none_may_overwrite),
 	};
 
 	if (!mounted_is_possible())
