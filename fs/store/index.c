@@ -340,6 +340,8 @@ enum ink_err index_commit(struct index *index)
 	err = check_overwritten(index);
 	if (err != INK_OK)
 		return err;
+	/* Who was killed while reading keeps his slot, and the pages that he might read, until somebody looks whether he lives. */
+	(void)mdb_reader_check(index->env, NULL);
 	code = mdb_txn_begin(index->env, NULL, 0, &txn);
 	if (code != 0)
 		return index_error_of(code);

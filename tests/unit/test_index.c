@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -382,6 +383,44 @@ static void the_map_grows_when_it_is_full(void **state)
 	free(large);
 }
 
+static void read_and_be_killed(void)
+{
+	struct index *index;
+	int status;
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		if (index_open(dir, true, &index) != INK_OK)
+			_exit(1);
+		raise(SIGKILL);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+}
+
+/* His slot in the lock file stays, and for who is in it LMDB keeps every page since. */
+static void a_reader_that_was_killed_does_not_make_the_file_grow(void **state)
+{
+	enum { COMMITS = 300, PAGE_SIZE = 4096 };
+	struct index *index = open_index();
+	char path[PATH_MAX];
+	uint64_t before;
+
+	(void)state;
+	scratch_path(dir, "data.mdb", path);
+	put(index, "key", "first");
+	commit_all(index);
+	read_and_be_killed();
+	before = file_size(path);
+	for (unsigned i = 0; i < COMMITS; i++) {
+		put(index, "key", i % 2 ? "odd" : "even");
+		commit_all(index);
+	}
+	assert_true(file_size(path) - before < COMMITS / 2 * PAGE_SIZE);
+	index_close(index);
+}
+
 static void reading_only_makes_nothing_and_finds_nothing(void **state)
 {
 	struct index *index = NULL;
@@ -452,6 +491,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_commit_that_fails_changes_nothing_and_can_be_done_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_map_grows_when_it_is_full, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_reader_that_was_killed_does_not_make_the_file_grow, setup, teardown),
 		cmocka_unit_test_setup_teardown(reading_only_makes_nothing_and_finds_nothing, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_file_that_is_no_database_is_damage, setup,
