@@ -138,14 +138,48 @@ static struct reader *idle_reader(struct environs *environs)
 	return reader_start(environs);
 }
 
+static struct timespec in_ms(unsigned ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	return until;
+}
+
+static bool are_all_kept(const struct environs *environs)
+{
+	for (unsigned i = 0; i < environs->reader_count; i++)
+		if (environs->readers[i]->state != ABANDONED)
+			return false;
+	return true;
+}
+
+/* Many may begin at once, and each is read in a moment.  With the lock, which others have in between. */
+static struct reader *wait_for_reader(struct environs *environs)
+{
+	struct timespec until = in_ms(ENVIRONS_TURN_MS);
+	struct reader *reader = idle_reader(environs);
+	int err = 0;
+
+	while (!reader && !are_all_kept(environs) && err == 0) {
+		err = pthread_cond_timedwait(&environs->answered, &environs->lock, &until);
+		reader = idle_reader(environs);
+	}
+	return reader;
+}
+
 /* With the lock, which others have in between.  false: too late. */
 static bool ask(struct environs *environs, struct reader *reader)
 {
-	struct timespec until;
+	struct timespec until = in_ms(ENVIRONS_WAIT_S * 1000);
 	int err = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ENVIRONS_WAIT_S;
 	reader->state = ASKED;
 	pthread_cond_signal(&reader->asked);
 	while (reader->state == ASKED && err == 0)
@@ -162,7 +196,7 @@ bool environs_read(struct environs *environs, int dir_fd, char ret_text[static E
 	bool is_read = false;
 
 	pthread_mutex_lock(&environs->lock);
-	reader = idle_reader(environs);
+	reader = wait_for_reader(environs);
 	if (reader)
 		reader->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
 	if (reader && reader->dir_fd >= 0 && ask(environs, reader)) {
@@ -173,6 +207,8 @@ bool environs_read(struct environs *environs, int dir_fd, char ret_text[static E
 		*ret_size = (size_t)reader->size;
 		memcpy(ret_text, reader->text, *ret_size);
 	}
+	/* For those who wait for a reader. */
+	pthread_cond_broadcast(&environs->answered);
 	pthread_mutex_unlock(&environs->lock);
 	return is_read;
 }

@@ -6,7 +6,7 @@
  *
  * A process can keep whoever reads its memory waiting for as long as it lives: one of its threads holds the lock of that
  * memory while it waits for a file system that never answers.  Whoever asks here waits for ENVIRONS_WAIT_S at most.  When
- * all readers are kept waiting nothing is read, and nobody waits.
+ * all readers are kept waiting nothing is read, and nobody waits; when they are busy, somebody waits for ENVIRONS_TURN_MS.
  */
 #ifndef DRIVER_ENVIRONS_H
 #define DRIVER_ENVIRONS_H
@@ -18,6 +18,7 @@
 
 enum {
 	ENVIRONS_READER_COUNT = 3,
+	ENVIRONS_TURN_MS = 100,
 	ENVIRONS_WAIT_S = 2, /* a busy machine takes its time, too */
 };
 
