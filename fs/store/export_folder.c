@@ -80,7 +80,8 @@ static enum ink_err write_file(struct folder *folder, char *path, struct iovec *
 
 	if (err != INK_OK)
 		return err;
-	fd = folder->io->open(folder->io->ctx, new_path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	fd = folder->io->open(folder->io->ctx, new_path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK,
+			      0644);
 	if (fd < 0)
 		return error_io(folder->error, new_path, "cannot export");
 	err = io_write(folder->io, fd, parts, count, 0);

@@ -144,10 +144,10 @@ static enum ink_err wipe_left_over(const struct io *io, const char *path)
 	int fd;
 
 	snprintf(new_path, sizeof(new_path), "%s.new", path);
-	fd = io->open(io->ctx, new_path, O_WRONLY, 0);
-	/* A link there is none of ours; replacing removes it. */
+	fd = io->open(io->ctx, new_path, O_WRONLY | O_NONBLOCK, 0);
+	/* A link or a FIFO there is none of ours; replacing removes it. */
 	if (fd < 0)
-		return errno == ENOENT || errno == ELOOP ? INK_OK : INK_ERR_IO;
+		return errno == ENOENT || errno == ELOOP || errno == ENXIO ? INK_OK : INK_ERR_IO;
 	wipe_and_close(io, fd);
 	return INK_OK;
 }
@@ -171,7 +171,7 @@ enum ink_err seal_key_write(const struct io *io, const char *dir, const uint8_t 
 		return INK_ERR_IO;
 	}
 	seal_key_encode(store_id, epoch, first, next, bytes);
-	old_fd = io->open(io->ctx, path, O_WRONLY, 0);
+	old_fd = io->open(io->ctx, path, O_WRONLY | O_NONBLOCK, 0);
 	err = wipe_left_over(io, path);
 	if (err == INK_OK)
 		err = io_replace_file(io, dir, path, bytes, SEAL_KEY_SIZE);

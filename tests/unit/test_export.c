@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Exports in the layout of tlog-tiles: made, made again, grown, and not over anything else (tests/tiles has what others say of them). */
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "inkfs/checkpoint.h"
@@ -75,11 +77,29 @@ static void a_file_that_contradicts_the_log_stops_it(void **state)
 	assert_err(INK_ERR_EXISTS, export_now(&result));
 }
 
+/* Nobody reads it, and nobody waits for that. */
+static void a_fifo_in_the_way_stops_it(void **state)
+{
+	struct ink_export_result result;
+	char path[PATH_MAX];
+
+	(void)state;
+	tree_remove(out);
+	assert_ok(export_now(&result));
+	sample_session(store);
+	scratch_path(out, ".inkfs-export.new", path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_err(INK_ERR_IO, export_now(&result));
+	assert_int_equal(unlink(path), 0);
+	assert_ok(export_now(&result));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_export_grows_with_the_log_and_keeps_what_is_there),
 		cmocka_unit_test(a_file_that_contradicts_the_log_stops_it),
+		cmocka_unit_test(a_fifo_in_the_way_stops_it),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -274,6 +274,23 @@ static void links_fifos_and_folders_are_refused(void **state)
 	assert_int_equal(unlink(real), 0);
 }
 
+/* Nobody reads them, and nobody waits for that. */
+static void fifos_in_the_way_are_replaced(void **state)
+{
+	struct fixture *f = *state;
+	struct stat st;
+	char left_over[PATH_MAX];
+
+	scratch_path(f->dir, "seal.key.new", left_over);
+	assert_int_equal(mkfifo(f->path, 0600), 0);
+	assert_int_equal(mkfifo(left_over, 0600), 0);
+	assert_ok(seal_key_write(io_system(), f->dir, f->store_id, 7, f->first, NULL));
+	assert_int_equal(stat(f->path, &st), 0);
+	assert_true(S_ISREG(st.st_mode));
+	assert_int_equal(stat(left_over, &st), -1);
+	assert_int_equal(unlink(f->path), 0);
+}
+
 static void the_key_of_another_store_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -343,6 +360,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(a_file_of_another_owner_is_refused, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(fifos_in_the_way_are_replaced, setup, teardown),
 		cmocka_unit_test_setup_teardown(links_fifos_and_folders_are_refused, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(the_key_of_another_store_is_refused, setup,
