@@ -37,7 +37,8 @@ struct power {
 	struct rng rng;
 	struct power_oracle *oracle;
 	struct ink_options options;
-	bool is_sync; /* each append is to be durable */
+	bool is_sync;        /* each append is to be durable */
+	unsigned sync_count; /* that were asked for */
 	struct ink_store *store;
 	struct power_log log; /* before this life */
 	bool has_tail;        /* bytes behind the log's last record */

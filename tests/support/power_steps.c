@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What programs do to a store, and what each thing must leave behind. */
 #include <errno.h>
+#include <semaphore.h>
 #include <linux/falloc.h>
 #include <stdio.h>
 #include <string.h>
@@ -120,20 +121,59 @@ static struct ink_str fresh_name(struct power *p, char *ret_name)
 
 /* --- steps --- */
 
+struct request {
+	struct ink_sync sync; /* first: its done finds us by it */
+	sem_t told;
+	enum ink_err err;
+	int error;
+};
+
+static void on_done(struct ink_sync *sync, enum ink_err err)
+{
+	struct request *request = (struct request *)sync;
+
+	request->error = errno;
+	request->err = err;
+	sem_post(&request->told);
+}
+
+static enum ink_err sync_by_request(struct power *p)
+{
+	struct request request = { .sync.done = on_done };
+
+	sem_init(&request.told, 0, 0);
+	ink_sync_begin(p->store, &request.sync);
+	while (sem_wait(&request.told) != 0)
+		continue;
+	sem_destroy(&request.told);
+	errno = request.error;
+	return request.err;
+}
+
+/* Whether the next sync is asked for as the driver does it, or as other callers do. */
+static bool is_by_request(struct power *p)
+{
+	return p->sync_count++ % 2 == 0;
+}
+
 static void append(struct power *p, uint64_t size_max, bool is_sync)
 {
 	uint64_t inode = choose(p, INK_CREATE), size = 1 + below(p, size_max);
 	struct attempt a = { "append", INK_APPEND, inode, 0, NULL, (uint32_t)size, false, false };
 	enum ink_err err;
+	bool by_request;
 
 	if (inode == 0)
 		return;
 	a.body = p->env->payload + below(p, POWER_PAYLOAD_MAX - size);
 	a.offset = p->oracle->state.nodes[inode].size;
 	a.is_durable = is_sync || p->is_sync;
+	by_request = a.is_durable && is_by_request(p);
 	a.may_stand = a.is_durable || p->options.seal_mode == INK_SEAL_MODE_WRITE;
 	err = ink_append(p->store, &trial_root, inode, below(p, 2) ? INK_AT_END : a.offset, a.body,
-			 size, a.is_durable);
+			 size, a.is_durable && !by_request);
+	if (err == INK_OK && by_request)
+		err = sync_by_request(p);
 	judge(p, &a, INK_OK, err);
 }
 
@@ -332,7 +372,8 @@ static void step(struct power *p, uint64_t choice)
 	else if (choice < 85)
 		seal(p);
 	else if (choice < 90)
-		judge_call(p, "sync", true, ink_sync(p->store));
+		judge_call(p, "sync", true,
+			   is_by_request(p) ? sync_by_request(p) : ink_sync(p->store));
 	else if (choice < 98 || below(p, 3) != 0)
 		append(p, 20000, below(p, 4) == 0);
 	else
