@@ -82,7 +82,12 @@ driver=$(driver_of "$store")
 [[ $(<"/proc/$driver/comm") == mount.inkfs ]] || fail "pid in the MOUNT record"
 kill -KILL "$driver"
 while [[ -e /proc/$driver/exe ]]; do sleep 0.05; done
-run 0 "$inkfs" verify "$mnt" --key @vkey
+# Its lock goes a moment later.
+for ((tries = 0; tries < 200; tries++)); do
+	run 0 "$inkfs" verify "$mnt" --key @vkey
+	grep -q "a process writes this store" out || break
+	sleep 0.05
+done
 out_has "end          not closed in order"
 for named in "$mnt" "$store"; do
 	run 0 "$inkfs" status "$named"
