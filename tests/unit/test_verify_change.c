@@ -97,14 +97,14 @@ static void make_large(void)
 	trial_close(s);
 }
 
-/* Of the pieces nothing says that they were synced. */
+/* Of the pieces nothing says that they were synced: there are fewer segments than a commit would be asked for. */
 static void make_large_and_crashed(void)
 {
 	struct ink_options quiet = trial_quiet();
 	struct ink_store *s;
 	char path[PATH_MAX];
 
-	trial_make(store_place, 0);
+	trial_make(store_place, 2 * SEGMENT_SIZE_MIN);
 	s = trial_open(store_place, &quiet);
 	append_pieces(s);
 	trial_abandon(s);
