@@ -190,6 +190,19 @@ static void one_writer_waits_for_one_flush_with_the_seal_inside(void **state)
 	trial_close(store);
 }
 
+/* The flush under way, and one for all who wait: each is told once. */
+static void let_go(struct held_disk *disk, struct waiter *waiters)
+{
+	disk_hold(disk, false);
+	join_all(waiters);
+	for (unsigned i = 0; i < WAITER_COUNT; i++) {
+		assert_ok(waiters[i].err);
+		assert_true(waiters[i].is_durable);
+		assert_int_equal(waiters[i].told_count, 1);
+	}
+	assert_int_equal(disk->fault.calls[FAULT_FDATASYNC], 2);
+}
+
 static void share_one_flush(struct store_fixture *f, enum asking asks)
 {
 	struct waiter waiters[WAITER_COUNT];
@@ -197,14 +210,8 @@ static void share_one_flush(struct store_fixture *f, enum asking asks)
 	struct ink_store *store = open_held(f, &disk);
 
 	let_all_wait(store, &disk, waiters, asks);
-	disk_hold(&disk, false);
-	join_all(waiters);
-	for (unsigned i = 0; i < WAITER_COUNT; i++) {
-		assert_ok(waiters[i].err);
-		assert_true(waiters[i].is_durable);
-		assert_int_equal(waiters[i].told_count, 1);
-	}
-	assert_int_equal(disk.fault.calls[FAULT_FDATASYNC], 2);
+	let_go(&disk, waiters);
+	assert_int_equal(store_sync_waiter_count(store), 0);
 	trial_close(store);
 	assert_verifies(f->path, true);
 }
@@ -242,14 +249,7 @@ static void requests_share_one_flush_and_keep_two_threads(void **state)
 		}
 	}
 	assert_int_equal(returned_count, WAITER_COUNT - 2);
-	disk_hold(&disk, false);
-	join_all(waiters);
-	for (unsigned i = 0; i < WAITER_COUNT; i++) {
-		assert_ok(waiters[i].err);
-		assert_true(waiters[i].is_durable);
-		assert_int_equal(waiters[i].told_count, 1);
-	}
-	assert_int_equal(disk.fault.calls[FAULT_FDATASYNC], 2);
+	let_go(&disk, waiters);
 	assert_int_equal(store_sync_waiter_count(store), 0);
 	trial_close(store);
 	assert_verifies(f->path, true);
