@@ -239,6 +239,15 @@ bool verdict_is_whole(const struct verdict *verdict)
 	return verdict->err == INK_OK && verdict->result.is_intact && verdict->result.is_closed;
 }
 
+bool sample_has_evidence(const char *path)
+{
+	struct verdict verdict;
+
+	verdict_of(path, NULL, &verdict);
+	return verdict.err == INK_OK && !verdict.result.is_intact &&
+	       verdict.result.evidence_count > 0;
+}
+
 /* --- frames -------------------------------------------------------------------------------- */
 
 size_t sample_frames(const uint8_t *segment, size_t size, size_t *ret_at)

@@ -48,6 +48,8 @@ void verdict_with(const char *path, const struct ink_verify_options *options,
 void verdict_of(const char *path, const char *vkey, struct verdict *ret_verdict);
 /* Nothing to be desired: intact and closed in order. */
 bool verdict_is_whole(const struct verdict *verdict);
+/* The verdict of the store at @path is that it is not intact. */
+bool sample_has_evidence(const char *path);
 
 /* The frames of a segment's bytes: @ret_at SAMPLE_FRAMES_MAX + 1 offsets, the last behind the last frame. */
 size_t sample_frames(const uint8_t *segment, size_t size, size_t *ret_at);

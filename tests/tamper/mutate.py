@@ -93,7 +93,8 @@ TESTS = [
     "unit/test_evidence_check", "unit/test_key",
     "unit/test_store_epoch", "unit/test_recover", "unit/test_recover_tail", "crash/test_torn", "crash/test_epoch",
     "tamper/test_attacks", "tamper/test_tamper_lost", "tamper/test_tamper_keys", "tamper/test_tamper_index",
-    "tamper/test_tamper_log", "tamper/test_tamper_evidence", "cli/checkpoint.sh", "cli/consistency.sh",
+    "tamper/test_tamper_log", "tamper/test_tamper_noise", "tamper/test_tamper_evidence",
+    "cli/checkpoint.sh", "cli/consistency.sh",
     "cli/evidence.sh", "cli/bad_input.sh", "cli/rekey.sh", "fuzz/test_corpus", "format/test_agree.sh",
 ]
 
