@@ -6,66 +6,12 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "fault_io.h"
+#include "held_disk.h"
 #include "store_fixture.h"
 #include "store_private.h"
 #include "trial.h"
 
 enum { WAITER_COUNT = 24 };
-
-/* A disk whose flushes wait while it is held. */
-struct held_disk {
-	struct fault_io fault; /* first: its io finds us by it */
-	int (*fdatasync)(void *ctx, int fd);
-	pthread_mutex_t lock;
-	pthread_cond_t cond;
-	bool is_held;
-	unsigned arrived;    /* flushes that began */
-	unsigned writes_now; /* made when the last of them began */
-};
-
-static int held_fdatasync(void *ctx, int fd)
-{
-	struct held_disk *disk = ctx;
-
-	pthread_mutex_lock(&disk->lock);
-	disk->arrived++;
-	disk->writes_now = disk->fault.calls[FAULT_PWRITEV];
-	pthread_cond_broadcast(&disk->cond);
-	while (disk->is_held)
-		pthread_cond_wait(&disk->cond, &disk->lock);
-	pthread_mutex_unlock(&disk->lock);
-	return disk->fdatasync(&disk->fault, fd);
-}
-
-static void disk_init(struct held_disk *disk)
-{
-	fault_io_init(&disk->fault);
-	disk->fdatasync = disk->fault.io.fdatasync;
-	disk->fault.io.fdatasync = held_fdatasync;
-	pthread_mutex_init(&disk->lock, NULL);
-	pthread_cond_init(&disk->cond, NULL);
-	disk->is_held = false;
-	disk->arrived = 0;
-}
-
-static void disk_hold(struct held_disk *disk, bool is_held)
-{
-	pthread_mutex_lock(&disk->lock);
-	disk->is_held = is_held;
-	if (is_held)
-		disk->arrived = 0;
-	pthread_cond_broadcast(&disk->cond);
-	pthread_mutex_unlock(&disk->lock);
-}
-
-static void disk_wait_for_flush(struct held_disk *disk)
-{
-	pthread_mutex_lock(&disk->lock);
-	while (disk->arrived == 0)
-		pthread_cond_wait(&disk->cond, &disk->lock);
-	pthread_mutex_unlock(&disk->lock);
-}
 
 enum asking { ASKS_DSYNC, ASKS_FSYNC, ASKS_REQUEST, ASKING_COUNT };
 
