@@ -11,6 +11,7 @@
 #include "frame.h"
 #include "hash.h"
 #include "scratch.h"
+#include "trial.h"
 
 static const struct ink_caller caller = { .uid = 1000, .gid = 1000 };
 
@@ -36,11 +37,12 @@ void sample_init(const char *path, char *ret_vkey)
 
 struct ink_store *sample_open(const char *path)
 {
-	const struct ink_options options = { .profile = INK_PROFILE_ROTATE,
-					     .audit = INK_AUDIT_READS };
+	struct ink_options options = trial_quiet();
 	struct ink_store *store;
 	struct ink_error error;
 
+	options.profile = INK_PROFILE_ROTATE;
+	options.audit = INK_AUDIT_READS;
 	must(ink_store_open(path, &options, &store, &error), "open");
 	return store;
 }

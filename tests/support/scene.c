@@ -25,8 +25,9 @@ static const struct ink_caller somebody = { .uid = 1000, .gid = 1000 };
 
 static void hand_open(struct hand *hand)
 {
-	const struct ink_options options = { .profile = INK_PROFILE_ROTATE, .epoch_s = 3600 };
+	struct ink_options options = trial_quiet();
 
+	options.profile = INK_PROFILE_ROTATE;
 	if (hand->mounted)
 		mounted_start(hand->mounted, "profile=rotate,epoch=3600");
 	else
