@@ -29,7 +29,8 @@ static void hand_open(struct hand *hand)
 
 	options.profile = INK_PROFILE_ROTATE;
 	if (hand->mounted)
-		mounted_start(hand->mounted, "profile=rotate,epoch=3600");
+		mounted_start(hand->mounted,
+			      "profile=rotate,epoch=3600,seal-interval=60000,sync-interval=60000");
 	else
 		hand->store = trial_open(hand->path, &options);
 }
