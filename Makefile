@@ -290,7 +290,7 @@ $(BUILD)/fuzz: $(call obj,$(FUZZ_DOOR) $(FUZZ_SRC)) $(FUZZ_TOOLS) $(SUPPORT) $(L
 # The driver inside a test, on a disk of the test's.
 $(BUILD)/obj/tests/mount/test_slow_disk.o: FLAGS = $(FLAGS_tests) -Ifs/driver
 $(BUILD)/tests/mount/test_slow_disk: $(call obj,$(DRIVER_SRC))
-LINK_test_slow_disk = $(FUSE_LIBS)
+LINK_test_slow_disk = $(FUSE_LIBS) -Wl$(comma)--wrap=read
 
 $(TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT) $(LIB)
 	$(LINK) $(LINK_$(@F)) -lcmocka $(STORE_LIBS) $(TOOL_LIBS)

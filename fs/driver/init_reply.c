@@ -3,6 +3,7 @@
 
 #include "private.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
 #include <stdio.h>
@@ -30,10 +31,18 @@ void init_reply_raise_limit(void)
 	close(fd);
 }
 
+/*
+ * The system says ENODEV when the mount is gone, but ECONNABORTED if it goes while a request is being handed out, the
+ * last CLOSE for example: the same end, which libfuse takes for a broken session.
+ */
 static ssize_t read_request(int fd, void *buf, size_t size, void *userdata)
 {
+	ssize_t got = read(fd, buf, size);
+
 	(void)userdata;
-	return read(fd, buf, size);
+	if (got < 0 && errno == ECONNABORTED)
+		errno = ENODEV;
+	return got;
 }
 
 static ssize_t write_answer(int fd, struct iovec *iov, int count, void *userdata)

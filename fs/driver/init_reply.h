@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How a session talks to /dev/fuse: as libfuse does, but for one number in the answer to INIT.
+ * How a session talks to /dev/fuse: as libfuse does, but for one number in the answer to INIT and one error.
  *
  * One write(2) shall be one request, so one record.  The system cuts a request at 256 pages of memory, and 1 MiB that
  * does not begin at a page lies on 257; a writev(2) of 1,024 pieces on up to 2,305.  Since 6.13 it lets a file

@@ -4,10 +4,14 @@
 static int held_fdatasync(void *ctx, int fd)
 {
 	struct held_disk *disk = ctx;
+	unsigned writes;
 
+	pthread_mutex_lock(&disk->fault.lock);
+	writes = disk->fault.calls[FAULT_PWRITEV];
+	pthread_mutex_unlock(&disk->fault.lock);
 	pthread_mutex_lock(&disk->lock);
 	disk->arrived++;
-	disk->writes_now = disk->fault.calls[FAULT_PWRITEV];
+	disk->writes_now = writes;
 	pthread_cond_broadcast(&disk->cond);
 	while (disk->is_held)
 		pthread_cond_wait(&disk->cond, &disk->lock);
