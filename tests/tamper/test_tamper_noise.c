@@ -15,15 +15,12 @@ static size_t good_size;
 
 static int setup(void **state)
 {
-	static size_t at[SAMPLE_FRAMES_MAX + 1];
-	size_t count;
-
 	(void)state;
 	scratch_dir(dir);
 	scratch_path(dir, "store", store);
 	sample_small(store, NULL);
-	good = sample_read(store, &good_size, at, &count);
 	scratch_path(store, SAMPLE_SEGMENT, file);
+	good = file_read(file, &good_size);
 	return 0;
 }
 
